@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Flows: what the kernel saw, in numbers. A flow source turns kernel events
+ * (conntrack, NFLOG, a BPF ring buffer) into calls of a sink. Names, policies
+ * and people come later: flow record, record.h.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "weir/addr.h"
+#include "weir/error.h"
+
+enum weir_flow_event {
+	WEIR_FLOW_NEW,     /* a connection was let through for the first time */
+	WEIR_FLOW_CLOSING, /* TCP: FIN or RST was seen; counters are not known yet */
+	WEIR_FLOW_COUNTERS,/* counters of a living connection (answer to a poll) */
+	WEIR_FLOW_END,     /* the kernel has forgotten it; final counters */
+	WEIR_FLOW_DENIED,  /* one packet was dropped */
+	WEIR_FLOW_LOST,    /* the kernel dropped events before we could read them */
+	WEIR_FLOW_EVENT_MAX
+};
+
+struct weir_tuple {
+	struct weir_addr src, dst;
+	uint16_t sport, dport; /* host byte order; ICMP: id in sport, type << 8 | code in dport */
+	uint8_t protocol;
+};
+
+enum weir_tcp_end { WEIR_TCP_OPEN, WEIR_TCP_FIN, WEIR_TCP_RST };
+
+enum { WEIR_ORIGINAL, WEIR_REPLY }; /* index of counters */
+
+struct weir_flow {
+	uint8_t event;
+	uint8_t direction;   /* DENIED: which side's check dropped it (weir_direction) */
+	uint8_t tcp_end;     /* CLOSING, END: weir_tcp_end, as far as the kernel's state tells */
+	bool has_counters;   /* END, COUNTERS: accounting was on */
+	bool seen_reply;     /* IPS_SEEN_REPLY */
+	bool pending;        /* DENIED: guard range, no endpoint yet */
+	uint32_t id;         /* conntrack id; DENIED: 0 */
+	uint32_t ruleset;    /* DENIED: the ruleset that dropped it, 0 unknown */
+	uint64_t time;       /* ns since the epoch: when it happened */
+	uint64_t start;      /* ns since the epoch, 0 unknown: when the connection began */
+	uint64_t packets[2], bytes[2];
+	uint32_t length;     /* DENIED: bytes of the packet (layer 3) */
+	uint8_t tcp_flags;   /* DENIED: flags byte of a TCP packet */
+	uint64_t lost;       /* LOST: how many, 0: unknown how many */
+	uint8_t lost_at;     /* LOST: weir_loss */
+	struct weir_tuple original; /* as the initiator sent it (before DNAT); DENIED: the packet as judged */
+	struct weir_tuple reply;    /* as the other end answers (after NAT, ends exchanged) */
+};
+
+enum weir_loss {
+	WEIR_LOSS_CONNTRACK,  /* kernel's netlink buffer: conntrack events */
+	WEIR_LOSS_NFLOG,      /* kernel's netlink buffer: denied packets */
+	WEIR_LOSS_QUEUE,      /* weird's own bound on what it tracks or queues */
+	WEIR_LOSS_SUBSCRIBER, /* a subscriber too slow for its queue */
+	WEIR_LOSS_MAX
+};
+const char *weir_loss_name(enum weir_loss loss);
+
+/* Called for each event, from the thread that reads the source. The flow is
+ * valid during the call only. */
+struct weir_flow_sink {
+	void (*flow)(void *data, const struct weir_flow *flow);
+	void *data;
+};
+
+struct weir_flow_config {
+	struct weir_flow_sink sink;
+	uint16_t nflog_group;
+	uint32_t buffer; /* bytes of each socket's receive buffer */
+};
+
+struct weir_flow_source;
+
+struct weir_flow_source_ops {
+	/* File descriptors to poll for reading: fills at most max, returns how many. */
+	int (*fds)(struct weir_flow_source *s, int *fds, int max);
+	/* Read what is there on fd, at most about budget events. */
+	int (*read)(struct weir_flow_source *s, int fd, unsigned budget, struct weir_error *err);
+	/* Ask for the counters of all living connections: each comes as
+	 * WEIR_FLOW_COUNTERS through read. Also finds connections that began
+	 * before the source was opened, or whose NEW was lost. */
+	int (*poll_counters)(struct weir_flow_source *s, struct weir_error *err);
+	void (*close)(struct weir_flow_source *s);
+};
+
+struct weir_flow_source {
+	const struct weir_flow_source_ops *ops;
+};
