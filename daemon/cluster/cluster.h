@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What exists in the cluster, as the source tells it, joined with what CNI
+ * tells of this node's pods. Owns the objects; lends them to the compiler.
+ * Called with the world's lock held.
+ *
+ * A local endpoint (cluster_set_local) makes its pod "local": labels, ports
+ * and uid from the manifest when there is one, addresses from CNI.
+ */
+#include "weir/compiler.h"
+#include "weir/object.h"
+#include "weir/policy.h"
+
+struct weir_cluster;
+
+int weir_cluster_new(struct weir_pool *pool, struct weir_compiler *compiler,
+		     struct weir_cluster **ret);
+void weir_cluster_free(struct weir_cluster **cluster);
+
+/* Take over an object, in place of one with the same name. */
+int weir_cluster_set_namespace(struct weir_cluster *c, struct weir_namespace *ns);
+int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod);
+int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node);
+int weir_cluster_set_service(struct weir_cluster *c, struct weir_service *service);
+int weir_cluster_set_policy(struct weir_cluster *c, struct weir_policy *policy);
+/* Removing what does not exist is no error. Plain C strings. */
+void weir_cluster_remove_namespace(struct weir_cluster *c, const char *name);
+void weir_cluster_remove_pod(struct weir_cluster *c, const char *ns, const char *name);
+void weir_cluster_remove_node(struct weir_cluster *c, const char *name);
+void weir_cluster_remove_service(struct weir_cluster *c, const char *ns, const char *name);
+void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const char *ns,
+				const char *name);
+
+/* This node has a pod of that name with these addresses / has it no longer. */
+int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *pod,
+			   const struct weir_addr *addrs, size_t n);
+void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const char *pod);
+
+/* Objects replaced or removed stay alive until this, called after each commit. */
+void weir_cluster_reap(struct weir_cluster *c);
+
+/* Look-ups for flow records, explain and the CLI; NULL when there is none. */
+const struct weir_pod *weir_cluster_pod(const struct weir_cluster *c, const char *ns,
+					const char *name);
+const struct weir_pod *weir_cluster_pod_by_addr(const struct weir_cluster *c,
+						const struct weir_addr *addr);
+const struct weir_node *weir_cluster_node(const struct weir_cluster *c, const char *name);
+const struct weir_node *weir_cluster_node_by_addr(const struct weir_cluster *c,
+						  const struct weir_addr *addr);
+const struct weir_service *weir_cluster_service_by_addr(const struct weir_cluster *c,
+							const struct weir_addr *addr,
+							uint8_t protocol, uint16_t port);
+const struct weir_namespace *weir_cluster_namespace(const struct weir_cluster *c,
+						    const char *name);
+
+/* fn for each, in no particular order; ends early when fn returns non-zero. */
+int weir_cluster_each_policy(const struct weir_cluster *c,
+			     int (*fn)(void *data, const struct weir_policy *p), void *data);
+int weir_cluster_each_pod(const struct weir_cluster *c,
+			  int (*fn)(void *data, const struct weir_pod *p), void *data);
+
+struct weir_cluster_counts {
+	uint32_t namespaces, pods, nodes, services, policies;
+};
+void weir_cluster_counts(const struct weir_cluster *c, struct weir_cluster_counts *ret);

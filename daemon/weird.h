@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The daemon as a whole: what main opens, and what the RPC methods and the
+ * HTTP pages look at. Main thread only, but for what world.h shares.
+ */
+#include <stdint.h>
+#include <uv.h>
+
+#include "daemon/config/config.h"
+#include "daemon/endpoint/endpoint.h"
+#include "daemon/flow/pipeline.h"
+#include "daemon/publish/publish.h"
+#include "daemon/rpc/server.h"
+#include "daemon/world.h"
+#include "weir/backend.h"
+
+struct weir_source;    /* daemon/source/source.h */
+struct weir_reconcile; /* daemon/reconcile/reconcile.h */
+struct weir_http;      /* daemon/http/http.h */
+
+struct weird {
+	uv_loop_t *loop;
+	struct weir_config *config;
+	struct weir_world world;
+	struct weir_endpoints *endpoints;
+	struct weir_backend *backend;
+	struct weir_source *source;
+	struct weir_reconcile *reconcile;
+	struct weir_publisher *publisher;
+	struct weir_pipeline *pipeline;
+	struct weir_rpc_server *rpc;
+	struct weir_http *http;
+	int64_t started; /* seconds since the epoch */
+	char boot[40];   /* boot id of the node */
+};

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the main thread and the flow thread share. The main thread changes it,
+ * and the flow thread reads it, both only while they hold the lock. The flow
+ * thread takes the lock for a batch of events, never while it waits for I/O.
+ */
+#include <pthread.h>
+
+#include "weir/compiler.h"
+#include "weir/pool.h"
+
+struct weir_cluster;
+
+struct weir_world {
+	pthread_mutex_t lock;
+	struct weir_pool *pool;         /* all strings of cluster and policies */
+	struct weir_cluster *cluster;   /* what exists */
+	struct weir_compiler *compiler; /* what follows from it */
+	const char *node;               /* name of this node */
+	size_t n_node_addrs;            /* addresses of this node's own interfaces */
+	struct weir_addr *node_addrs;   /* sorted */
+	size_t n_guards;                /* ranges from which local pods get addresses */
+	struct weir_prefix *guards;
+};
