@@ -1,1 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+# The node daemon: everything but its main.c is a library, so that tests can
+# link the parts. One file a line: many hands add to this list.
+LIBDAEMON = daemon/libweird.a
+noinst_LIBRARIES += daemon/libweird.a
+daemon_libweird_a_SOURCES = \
+	daemon/cluster/cluster.h \
+	daemon/config/config.h \
+	daemon/endpoint/endpoint.h \
+	daemon/flow/pipeline.h \
+	daemon/publish/publish.h \
+	daemon/reconcile/reconcile.h \
+	daemon/rpc/server.h \
+	daemon/source/source.h \
+	daemon/weird.h \
+	daemon/world.h
