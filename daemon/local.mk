@@ -9,6 +9,19 @@ daemon_libweird_a_SOURCES = \
 	daemon/endpoint/endpoint.h \
 	daemon/flow/pipeline.h \
 	daemon/publish/publish.h \
+	daemon/query/coverage.c \
+	daemon/query/dump.c \
+	daemon/query/endpoints.c \
+	daemon/query/explain.c \
+	daemon/query/flows.c \
+	daemon/query/identities.c \
+	daemon/query/json.c \
+	daemon/query/methods.c \
+	daemon/query/policies.c \
+	daemon/query/query.h \
+	daemon/query/status.c \
+	daemon/query/wait.c \
+	daemon/query/words.c \
 	daemon/reconcile/reconcile.h \
 	daemon/rpc/server.h \
 	daemon/source/source.h \

@@ -25,6 +25,7 @@ struct weird {
 	struct weir_world world;
 	struct weir_endpoints *endpoints;
 	struct weir_backend *backend;
+	struct weir_error backend_note; /* why this one, when "auto" chose it; else "" */
 	struct weir_source *source;
 	struct weir_reconcile *reconcile;
 	struct weir_publisher *publisher;

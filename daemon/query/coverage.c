@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which pods of this node are enforced, and for the others the reason: what
+ * "status" counts and "endpoints" lists. Changes nothing.
+ */
+#include "daemon/query/query.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "daemon/cluster/cluster.h"
+#include "weir/cleanup.h"
+
+enum weir_bridge_netfilter weir_query_bridge_netfilter(int family)
+{
+	const char *path = family == AF_INET6 ? "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+					      : "/proc/sys/net/bridge/bridge-nf-call-iptables";
+	WEIR_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char value;
+
+	if (fd < 0 || read(fd, &value, 1) != 1)
+		return WEIR_BRIDGE_ABSENT;
+	return value == '0' ? WEIR_BRIDGE_OFF : WEIR_BRIDGE_ON;
+}
+
+const char *weir_query_unenforced(const struct weird *d, const struct weir_endpoint *ep)
+{
+	const struct weir_pod *pod;
+
+	if (!ep->namespace_ || !ep->pod)
+		return "not a Kubernetes pod: CNI_ARGS named no pod";
+	if (!ep->n_addrs)
+		return "it has no address";
+	pod = weir_cluster_pod(d->world.cluster, ep->namespace_, ep->pod);
+	if (pod && pod->host_network)
+		return "it uses the network of the node";
+	if (pod && pod->finished)
+		return "it has finished";
+	if (!ep->realised)
+		return "the kernel does not enforce it yet: see weirctl status";
+	for (size_t i = 0; i < ep->n_addrs; i++)
+		if (weir_query_bridge_netfilter(ep->addrs[i].family) == WEIR_BRIDGE_OFF)
+			return "bridge-nf-call-iptables or -ip6tables is 0: "
+			       "pods on one bridge bypass enforcement";
+	return NULL;
+}
+
+struct unmanaged {
+	const struct weird *d;
+	void (*fn)(void *data, const struct weir_pod *pod);
+	void *data;
+};
+
+static int visit_pod(void *data, const struct weir_pod *pod)
+{
+	struct unmanaged *u = data;
+
+	if (!pod->local && !pod->host_network && !pod->finished && pod->n_addrs && pod->node &&
+	    strcmp(pod->node, u->d->world.node) == 0)
+		u->fn(u->data, pod);
+	return 0;
+}
+
+void weir_query_each_unmanaged(const struct weird *d,
+			       void (*fn)(void *data, const struct weir_pod *pod), void *data)
+{
+	struct unmanaged u = {d, fn, data};
+
+	weir_cluster_each_pod(d->world.cluster, visit_pod, &u);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Method "policies": what is in force here, on how many pods, and what was refused. */
+#include "daemon/query/query.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "daemon/cluster/cluster.h"
+#include "daemon/source/source.h"
+#include "weir/cleanup.h"
+
+struct list {
+	const struct weir_policy **items;
+	size_t n, size;
+};
+
+static int collect(void *data, const struct weir_policy *policy)
+{
+	struct list *list = data;
+
+	if (list->n < list->size)
+		list->items[list->n++] = policy;
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return weir_policy_compare(*(const struct weir_policy *const *)a,
+				   *(const struct weir_policy *const *)b);
+}
+
+static cJSON *describe(const struct weird *d, const struct weir_policy *policy)
+{
+	cJSON *item = cJSON_CreateObject(), *directions, *rules;
+
+	cJSON_AddStringToObject(item, "kind", policy->kind);
+	weir_query_add_text(item, "namespace", policy->namespace_);
+	cJSON_AddStringToObject(item, "name", policy->name);
+	cJSON_AddStringToObject(item, "tier", weir_tier_name(policy->tier));
+	cJSON_AddNumberToObject(item, "priority", policy->priority);
+	directions = cJSON_AddArrayToObject(item, "directions");
+	rules = cJSON_AddObjectToObject(item, "rules");
+	for (int dir = 0; dir < WEIR_DIRECTION_MAX; dir++) {
+		if (policy->isolates[dir] || policy->n_rules[dir])
+			cJSON_AddItemToArray(directions,
+					     cJSON_CreateString(weir_direction_name(dir)));
+		cJSON_AddNumberToObject(rules, weir_direction_name(dir), policy->n_rules[dir]);
+	}
+	cJSON_AddNumberToObject(item, "selected",
+				weir_compiler_selected(d->world.compiler, policy));
+	cJSON_AddBoolToObject(item, "staged", policy->staged);
+	cJSON_AddNumberToObject(item, "generation", (double)policy->generation);
+	return item;
+}
+
+void weir_query_policies(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
+{
+	WEIR_AUTO_FREE const struct weir_policy **items = NULL;
+	cJSON *result = cJSON_CreateObject(), *array, *source;
+	struct weir_cluster_counts counts;
+	struct list list;
+
+	array = cJSON_AddArrayToObject(result, "policies");
+	pthread_mutex_lock(&d->world.lock);
+	weir_cluster_counts(d->world.cluster, &counts);
+	items = calloc(counts.policies + 1, sizeof(*items));
+	list = (struct list){items, 0, items ? counts.policies : 0};
+	weir_cluster_each_policy(d->world.cluster, collect, &list);
+	if (list.n)
+		qsort(items, list.n, sizeof(*items), compare);
+	for (size_t i = 0; i < list.n; i++)
+		cJSON_AddItemToArray(array, describe(d, items[i]));
+	pthread_mutex_unlock(&d->world.lock);
+
+	source = d->source ? d->source->ops->status(d->source) : NULL;
+	cJSON_AddItemToObject(result, "errors",
+			      cJSON_DetachItemFromObjectCaseSensitive(source, "broken")
+				      ?: cJSON_CreateArray());
+	cJSON_Delete(source);
+	weir_rpc_reply_result(reply, result);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Method "status": one page about the daemon, from the backend and the state
+ * of the kernel to what flows were lost.
+ */
+#include "daemon/query/query.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#include "config.h"
+#include "daemon/cluster/cluster.h"
+#include "daemon/reconcile/reconcile.h"
+#include "daemon/source/source.h"
+
+static void add_number(cJSON *object, const char *key, uint64_t value)
+{
+	cJSON_AddNumberToObject(object, key, (double)value);
+}
+
+static void add_backend(const struct weird *d, cJSON *result)
+{
+	cJSON *backend = cJSON_AddObjectToObject(result, "backend");
+	struct weir_backend_stats stats = {0};
+
+	cJSON_AddStringToObject(backend, "name", weir_backend_name(d->backend));
+	cJSON_AddStringToObject(backend, "configured", d->config->backend);
+	weir_query_add_text(backend, "note", d->backend_note.text[0] ? d->backend_note.text : NULL);
+	weir_backend_stats(d->backend, &stats);
+	add_number(backend, "transactions", stats.transactions);
+	add_number(backend, "elementsAdded", stats.elements_added);
+	add_number(backend, "elementsRemoved", stats.elements_removed);
+	add_number(backend, "retries", stats.retries);
+	add_number(backend, "repairs", stats.repairs);
+}
+
+static void add_state(const struct weird *d, cJSON *result)
+{
+	cJSON *object = cJSON_AddObjectToObject(result, "state");
+	struct weir_reconcile_state state;
+
+	weir_reconcile_state(d->reconcile, &state);
+	add_number(object, "desired", state.desired);
+	add_number(object, "realised", state.realised);
+	cJSON_AddBoolToObject(object, "inSync", state.in_sync);
+	weir_query_add_text(object, "error", state.error[0] ? state.error : NULL);
+	add_number(object, "runs", state.runs);
+	add_number(object, "failures", state.failures);
+	add_number(object, "lastUs", state.last_us);
+	add_number(object, "maxUs", state.max_us);
+}
+
+static void count_unmanaged(void *data, const struct weir_pod *pod)
+{
+	++*(uint32_t *)data;
+}
+
+static void add_endpoints(const struct weird *d, cJSON *result)
+{
+	cJSON *object = cJSON_AddObjectToObject(result, "endpoints");
+	uint32_t enforced = 0, unmanaged = 0;
+
+	for (const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); ep; ep = ep->next)
+		if (!weir_query_unenforced(d, ep))
+			enforced++;
+	weir_query_each_unmanaged(d, count_unmanaged, &unmanaged);
+	add_number(object, "total", weir_endpoints_count(d->endpoints));
+	add_number(object, "enforced", enforced);
+	add_number(object, "unmanaged", unmanaged);
+}
+
+static void add_cluster(const struct weird *d, cJSON *result)
+{
+	cJSON *object = cJSON_AddObjectToObject(result, "cluster");
+	struct weir_cluster_counts counts;
+
+	weir_cluster_counts(d->world.cluster, &counts);
+	add_number(object, "namespaces", counts.namespaces);
+	add_number(object, "pods", counts.pods);
+	add_number(object, "nodes", counts.nodes);
+	add_number(object, "services", counts.services);
+	add_number(object, "policies", counts.policies);
+}
+
+static void add_compiler(const struct weird *d, cJSON *result)
+{
+	cJSON *object = cJSON_AddObjectToObject(result, "compiler");
+	struct weir_compiler_stats stats;
+
+	weir_compiler_stats(d->world.compiler, &stats);
+	add_number(object, "identities", stats.identities);
+	add_number(object, "prefixes", stats.prefixes);
+	add_number(object, "rulesets", stats.rulesets);
+	add_number(object, "classes", stats.classes);
+	add_number(object, "commits", stats.commits);
+	add_number(object, "compiledRulesets", stats.compiled_rulesets);
+}
+
+static void add_guards(const struct weird *d, cJSON *result)
+{
+	cJSON *array = cJSON_AddArrayToObject(result, "guards");
+	char buf[WEIR_PREFIX_STRLEN];
+
+	for (size_t i = 0; i < d->world.n_guards; i++)
+		cJSON_AddItemToArray(
+			array, cJSON_CreateString(weir_prefix_format(&d->world.guards[i], buf)));
+}
+
+static void add_bridge(cJSON *object, const char *key, int family)
+{
+	switch (weir_query_bridge_netfilter(family)) {
+	case WEIR_BRIDGE_ABSENT:
+		cJSON_AddNullToObject(object, key);
+		return;
+	case WEIR_BRIDGE_OFF:
+		cJSON_AddBoolToObject(object, key, false);
+		return;
+	case WEIR_BRIDGE_ON:
+		cJSON_AddBoolToObject(object, key, true);
+		return;
+	}
+}
+
+static void add_flows(const struct weird *d, cJSON *result)
+{
+	cJSON *flows = cJSON_AddObjectToObject(result, "flows"), *records, *lost;
+	struct weir_pipeline_stats stats = {0};
+
+	if (d->pipeline)
+		weir_pipeline_stats(d->pipeline, &stats);
+	cJSON_AddBoolToObject(flows, "running", d->pipeline != NULL);
+	add_number(flows, "connections", stats.connections);
+	records = cJSON_AddObjectToObject(flows, "records");
+	for (int i = 0; i < WEIR_RECORD_TYPE_MAX; i++)
+		add_number(records, weir_record_type_name(i), stats.records[i]);
+	lost = cJSON_AddObjectToObject(flows, "lost");
+	for (int i = 0; i < WEIR_LOSS_MAX; i++)
+		add_number(lost, weir_loss_name(i), stats.lost[i]);
+	add_number(flows, "deniedPackets", stats.denied_packets);
+	add_number(flows, "deniedConnections", stats.denied_connections);
+	add_number(flows, "policyRace", stats.policy_race);
+}
+
+static void add_publisher(const struct weird *d, cJSON *result)
+{
+	cJSON *object = cJSON_AddObjectToObject(result, "publisher"), *addresses;
+	const struct weir_config_strings *publish = &d->config->flows.publish;
+	struct weir_publish_stats stats = {0};
+
+	if (d->publisher)
+		weir_publisher_stats(d->publisher, &stats);
+	addresses = cJSON_AddArrayToObject(object, "addresses");
+	for (size_t i = 0; i < publish->n; i++)
+		cJSON_AddItemToArray(addresses, cJSON_CreateString(publish->items[i]));
+	add_number(object, "records", stats.records);
+	add_number(object, "batches", stats.batches);
+	add_number(object, "bytes", stats.bytes);
+	add_number(object, "dropped", stats.dropped_messages);
+	add_number(object, "gaps", stats.gaps);
+	add_number(object, "subscribers", stats.subscribers);
+}
+
+void weir_query_status(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
+{
+	cJSON *result = cJSON_CreateObject(), *bridge;
+
+	cJSON_AddStringToObject(result, "version", PACKAGE_VERSION);
+	cJSON_AddStringToObject(result, "features", WEIR_FEATURES);
+	cJSON_AddStringToObject(result, "node", d->world.node);
+	cJSON_AddStringToObject(result, "boot", d->boot);
+	add_number(result, "uptimeSeconds", (uint64_t)(time(NULL) - d->started));
+	add_backend(d, result);
+	add_state(d, result);
+	cJSON_AddItemToObject(result, "source",
+			      d->source ? d->source->ops->status(d->source) : cJSON_CreateNull());
+	pthread_mutex_lock(&d->world.lock);
+	add_endpoints(d, result);
+	add_cluster(d, result);
+	add_compiler(d, result);
+	add_guards(d, result);
+	pthread_mutex_unlock(&d->world.lock);
+	bridge = cJSON_AddObjectToObject(result, "bridgeNetfilter");
+	add_bridge(bridge, "ipv4", AF_INET);
+	add_bridge(bridge, "ipv6", AF_INET6);
+	add_flows(d, result);
+	add_publisher(d, result);
+	weir_rpc_reply_result(reply, result);
+}
