@@ -18,6 +18,7 @@ enum weir_flow_event {
 	WEIR_FLOW_END,     /* the kernel has forgotten it; final counters */
 	WEIR_FLOW_DENIED,  /* one packet was dropped */
 	WEIR_FLOW_LOST,    /* the kernel dropped events before we could read them */
+	WEIR_FLOW_POLLED,  /* the answer to a poll is complete */
 	WEIR_FLOW_EVENT_MAX
 };
 
@@ -38,6 +39,7 @@ struct weir_flow {
 	bool has_counters;   /* END, COUNTERS: accounting was on */
 	bool seen_reply;     /* IPS_SEEN_REPLY */
 	bool pending;        /* DENIED: guard range, no endpoint yet */
+	bool expired;        /* END: its time had run out; else somebody deleted it */
 	uint32_t id;         /* conntrack id; DENIED: 0 */
 	uint32_t ruleset;    /* DENIED: the ruleset that dropped it, 0 unknown */
 	uint64_t time;       /* ns since the epoch: when it happened */
@@ -47,6 +49,7 @@ struct weir_flow {
 	uint8_t tcp_flags;   /* DENIED: flags byte of a TCP packet */
 	uint64_t lost;       /* LOST: how many, 0: unknown how many */
 	uint8_t lost_at;     /* LOST: weir_loss */
+	uint8_t lost_event;  /* LOST: what they were: NEW, END (or CLOSING), DENIED */
 	struct weir_tuple original; /* as the initiator sent it (before DNAT); DENIED: the packet as judged */
 	struct weir_tuple reply;    /* as the other end answers (after NAT, ends exchanged) */
 };
@@ -78,11 +81,14 @@ struct weir_flow_source;
 struct weir_flow_source_ops {
 	/* File descriptors to poll for reading: fills at most max, returns how many. */
 	int (*fds)(struct weir_flow_source *s, int *fds, int max);
-	/* Read what is there on fd, at most about budget events. */
+	/* Read what is there on fd, at most about budget events; never waits.
+	 * Returns how many came, or -errno. The NEW of a connection always comes
+	 * before its END and its COUNTERS, whichever fd is read first. */
 	int (*read)(struct weir_flow_source *s, int fd, unsigned budget, struct weir_error *err);
 	/* Ask for the counters of all living connections: each comes as
-	 * WEIR_FLOW_COUNTERS through read. Also finds connections that began
-	 * before the source was opened, or whose NEW was lost. */
+	 * WEIR_FLOW_COUNTERS through read, then WEIR_FLOW_POLLED. Also finds
+	 * connections that began before the source was opened, or whose NEW was
+	 * lost. Asking again while an answer is under way does nothing. */
 	int (*poll_counters)(struct weir_flow_source *s, struct weir_error *err);
 	void (*close)(struct weir_flow_source *s);
 };

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What conntrack must be told before its events are worth recording. Called
+ * by the daemon when its configuration allows; changes only this namespace.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backends/flow/kernel.h"
+#include "weir/cleanup.h"
+
+/* events: 2 (the default) gives none for connections older than the first listener. */
+static const char *const settings[] = {"acct", "timestamp", "events"};
+
+static int read_setting(const char *path)
+{
+	WEIR_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char c;
+
+	if (fd < 0)
+		return -errno;
+	return read(fd, &c, 1) == 1 ? c - '0' : -EIO;
+}
+
+static int write_setting(const char *path)
+{
+	WEIR_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	return write(fd, "1", 1) == 1 ? 0 : -errno;
+}
+
+int weir_conntrack_setup(char *report, size_t size, struct weir_error *err)
+{
+	size_t used = 0;
+	int ret = 0;
+
+	report[0] = 0;
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(settings); i++) {
+		char path[80];
+		int was, r;
+
+		snprintf(path, sizeof(path), "/proc/sys/net/netfilter/nf_conntrack_%s",
+			 settings[i]);
+		was = read_setting(path);
+		r = was == 1 ? 0 : was < 0 ? was : write_setting(path);
+		if (r < 0 && ret == 0)
+			ret = weir_error_errno(err, -r,
+					       "set net.netfilter.nf_conntrack_%s to 1 (flow "
+					       "records lack what it gives)",
+					       settings[i]);
+		if (used < size)
+			used += (size_t)snprintf(report + used, size - used,
+						 "%snf_conntrack_%s %d%s", i ? ", " : "",
+						 settings[i], was,
+						 was == 1 ? ""
+						 : r == 0 ? " -> 1"
+							  : " (not changed)");
+	}
+	return ret;
+}
