@@ -2,6 +2,10 @@
 LIBBACKENDS = backends/libbackends.a
 noinst_LIBRARIES += backends/libbackends.a
 backends_libbackends_a_SOURCES = \
+	backends/backend.c \
+	backends/bridge.c \
+	backends/fake/fake.c \
+	backends/fake/fake.h \
 	backends/flow/attr.h \
 	backends/flow/conntrack.c \
 	backends/flow/conntrack.h \
@@ -15,4 +19,12 @@ backends_libbackends_a_SOURCES = \
 	backends/flow/prefix.h \
 	backends/flow/setup.c \
 	backends/flow/socket.c \
-	backends/flow/socket.h
+	backends/flow/socket.h \
+	backends/registry.c
+
+if WEIR_HAVE_TESTS
+check_PROGRAMS += tests/unit/backends/backend
+TESTS += tests/unit/backends/backend
+tests_unit_backends_backend_SOURCES = tests/unit/backends/backend.c
+tests_unit_backends_backend_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(CMOCKA_LIBS)
+endif

@@ -108,3 +108,8 @@ int weir_backend_dump(struct weir_backend *b, FILE *out, struct weir_error *err)
 void weir_backend_stats(const struct weir_backend *b, struct weir_backend_stats *ret);
 int weir_backend_purge(const struct weir_backend_config *config, const char *name,
 		       struct weir_error *err);
+
+/* Whether pods on one bridge of this network namespace pass the hooks at all:
+ * 0, -ENOENT (br_netfilter is not there), -ENOTCONN (it is switched off), or
+ * another -errno; err says what to do. Of no concern where no pod is bridged. */
+int weir_backend_bridge_check(struct weir_error *err);
