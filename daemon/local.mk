@@ -4,8 +4,20 @@
 LIBDAEMON = daemon/libweird.a
 noinst_LIBRARIES += daemon/libweird.a
 daemon_libweird_a_SOURCES = \
+	daemon/cluster/addresses.c \
+	daemon/cluster/addresses.h \
+	daemon/cluster/cluster.c \
 	daemon/cluster/cluster.h \
+	daemon/cluster/internal.h \
+	daemon/cluster/local.c \
+	daemon/cluster/lookup.c \
+	daemon/cluster/table.c \
+	daemon/cluster/table.h \
+	daemon/config/config.c \
 	daemon/config/config.h \
+	daemon/config/file.c \
+	daemon/config/keys.c \
+	daemon/config/value.c \
 	daemon/endpoint/endpoint.h \
 	daemon/flow/pipeline.h \
 	daemon/publish/publish.h \

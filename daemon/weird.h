@@ -15,9 +15,10 @@
 #include "daemon/world.h"
 #include "weir/backend.h"
 
-struct weir_source;    /* daemon/source/source.h */
-struct weir_reconcile; /* daemon/reconcile/reconcile.h */
-struct weir_http;      /* daemon/http/http.h */
+struct weir_source;	/* daemon/source/source.h */
+struct weir_reconcile;	/* daemon/reconcile/reconcile.h */
+struct weir_http;	/* daemon/http/http.h */
+struct weir_node_addrs; /* daemon/node/addrs.h */
 
 struct weird {
 	uv_loop_t *loop;
@@ -32,6 +33,7 @@ struct weird {
 	struct weir_pipeline *pipeline;
 	struct weir_rpc_server *rpc;
 	struct weir_http *http;
+	struct weir_node_addrs *node_addrs;
 	int64_t started; /* seconds since the epoch */
-	char boot[40];   /* boot id of the node */
+	char boot[40];	 /* boot id of the node */
 };

@@ -3,7 +3,8 @@
 /*
  * What exists in the cluster, as the source tells it, joined with what CNI
  * tells of this node's pods. Owns the objects; lends them to the compiler.
- * Called with the world's lock held.
+ * Called with the world's lock held. set_ functions own the object from the call on,
+ * also when they fail.
  *
  * A local endpoint (cluster_set_local) makes its pod "local": labels, ports
  * and uid from the manifest when there is one, addresses from CNI.
@@ -51,8 +52,7 @@ const struct weir_node *weir_cluster_node_by_addr(const struct weir_cluster *c,
 const struct weir_service *weir_cluster_service_by_addr(const struct weir_cluster *c,
 							const struct weir_addr *addr,
 							uint8_t protocol, uint16_t port);
-const struct weir_namespace *weir_cluster_namespace(const struct weir_cluster *c,
-						    const char *name);
+const struct weir_namespace *weir_cluster_namespace(const struct weir_cluster *c, const char *name);
 
 /* fn for each, in no particular order; ends early when fn returns non-zero. */
 int weir_cluster_each_policy(const struct weir_cluster *c,

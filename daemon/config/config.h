@@ -28,13 +28,13 @@ enum weir_config_setting { WEIR_SETTING_SET, WEIR_SETTING_CHECK };
 
 /* Checked and complete: every member has a value. */
 struct weir_config {
-	char *node;      /* name of this node */
-	char *backend;   /* auto, or one of weir_backends[] */
-	char *rpc;       /* path of the unix socket */
-	char *metrics;   /* ADDRESS:PORT, or "" for none */
-	char *state_dir; /* what must outlast a boot */
-	char *run_dir;   /* what belongs to this boot */
-	unsigned log_level, log_format; /* weir_log_level, weir_log_format */
+	char *node;			       /* name of this node */
+	char *backend;			       /* auto, or one of weir_backends[] */
+	char *rpc;			       /* path of the unix socket */
+	char *metrics;			       /* ADDRESS:PORT, or "" for none */
+	char *state_dir;		       /* what must outlast a boot */
+	char *run_dir;			       /* what belongs to this boot */
+	unsigned log_level, log_format;	       /* weir_log_level, weir_log_format */
 	struct weir_config_prefixes pod_cidrs; /* guard ranges; empty: those of the Node object */
 	unsigned nflog_group;
 	unsigned bridge_netfilter; /* weir_config_setting */
@@ -48,8 +48,59 @@ struct weir_config {
 		unsigned batch_records, queue;
 		unsigned max_connections, max_denied;
 		uint64_t history, buffer; /* bytes */
-		char *curve_secret;  /* file, "" for none */
-		char *curve_clients; /* folder, "" for none */
-		unsigned conntrack;  /* weir_config_setting */
+		char *curve_secret;	  /* file, "" for none */
+		char *curve_clients;	  /* folder, "" for none */
+		unsigned conntrack;	  /* weir_config_setting */
 	} flows;
 };
+
+enum weir_config_type {
+	WEIR_KEY_TEXT,	   /* any text */
+	WEIR_KEY_PATH,	   /* an absolute path, or empty where the default is */
+	WEIR_KEY_CHOICE,   /* one of choices[] */
+	WEIR_KEY_NUMBER,   /* without a unit */
+	WEIR_KEY_DURATION, /* 500ms, 10s, 5m, 1h; kept in ms */
+	WEIR_KEY_SIZE,	   /* 65536, 512KiB, 8MiB, 1GiB; kept in bytes */
+	WEIR_KEY_STRINGS,  /* a list */
+	WEIR_KEY_PREFIXES, /* a list of CIDRs */
+	WEIR_KEY_TYPE_MAX
+};
+
+struct weir_config_key {
+	const char *name; /* "flows.interval"; the flag is --flows-interval */
+	enum weir_config_type type;
+	size_t offset;		    /* of the member of weir_config */
+	const char *value;	    /* the default, written as on the command line */
+	const char *help;	    /* one line */
+	uint64_t min, max;	    /* NUMBER, DURATION (ms), SIZE (bytes) */
+	const char *const *choices; /* CHOICE: NULL-terminated, index = value */
+};
+
+/* The table, in the order of the documentation; ended by a NULL name. */
+extern const struct weir_config_key weir_config_keys[];
+/* What a value of this type looks like: "DURATION", "PATH", ... */
+const char *weir_config_type_name(enum weir_config_type type);
+const struct weir_config_key *weir_config_key(const char *name);
+/* "flows-max-connections" of "flows.maxConnections"; into buf, which it returns. */
+#define WEIR_CONFIG_FLAG_MAX 64
+const char *weir_config_flag(const struct weir_config_key *key, char *buf);
+
+/* All defaults; node is filled by weir_config_complete(). */
+int weir_config_new(struct weir_config **ret, struct weir_error *err);
+void weir_config_free(struct weir_config **config);
+/* The text of a file called name. An error leaves config partly changed. */
+int weir_config_parse(struct weir_config *config, const char *text, size_t len, const char *name,
+		      struct weir_error *err);
+int weir_config_read(struct weir_config *config, const char *path, struct weir_error *err);
+/* One key from text, as a flag has it: list items are separated by commas. */
+int weir_config_set(struct weir_config *config, const struct weir_config_key *key, const char *text,
+		    struct weir_error *err);
+/* Fill in what depends on the machine, check what depends on one another. */
+int weir_config_complete(struct weir_config *config, struct weir_error *err);
+/* The keys with flag, default and help, for --help. */
+void weir_config_usage(FILE *out);
+
+/* For value.c's callers: n texts for one key. */
+int weir_config_value_set(struct weir_config *config, const struct weir_config_key *key,
+			  const char *const *items, size_t n, struct weir_error *err);
+void weir_config_value_clear(struct weir_config *config, const struct weir_config_key *key);

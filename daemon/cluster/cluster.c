@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Objects come and go: each is in the table of its kind, lent to the compiler
+ * where that needs it, and in the address index. What is replaced or removed
+ * stays alive until the compiler has let go of it (weir_cluster_reap).
+ * Called by the sources; pods of this node are in local.c, look-ups in lookup.c.
+ */
+#include "daemon/cluster/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "weir/cleanup.h"
+
+static struct weir_key namespace_key(const void *item)
+{
+	return (struct weir_key){((const struct weir_namespace *)item)->name, NULL, NULL};
+}
+
+static struct weir_key pod_key(const void *item)
+{
+	const struct weir_pod *pod = item;
+
+	return (struct weir_key){pod->name, pod->namespace_, NULL};
+}
+
+static struct weir_key node_key(const void *item)
+{
+	return (struct weir_key){((const struct weir_node *)item)->name, NULL, NULL};
+}
+
+static struct weir_key service_key(const void *item)
+{
+	const struct weir_service *service = item;
+
+	return (struct weir_key){service->name, service->namespace_, NULL};
+}
+
+static struct weir_key policy_key(const void *item)
+{
+	const struct weir_policy *policy = item;
+
+	return (struct weir_key){policy->name, policy->namespace_, policy->kind};
+}
+
+static struct weir_key local_key(const void *item)
+{
+	const struct weir_local *local = item;
+
+	return (struct weir_key){local->name, local->namespace_, NULL};
+}
+
+bool weir_cluster_key(const struct weir_cluster *c, const char *kind, const char *ns,
+		      const char *name, struct weir_key *ret)
+{
+	ret->a = weir_pool_find(c->pool, name);
+	ret->b = ns ? weir_pool_find(c->pool, ns) : NULL;
+	ret->c = kind ? weir_pool_find(c->pool, kind) : NULL;
+	return ret->a && !ns == !ret->b && !kind == !ret->c;
+}
+
+/* --- the graveyard ---------------------------------------------------------- */
+
+static void free_object(struct weir_cluster *c, enum weir_object_kind kind, void *object)
+{
+	switch (kind) {
+	case WEIR_OBJECT_NAMESPACE:
+		weir_namespace_free(c->pool, (struct weir_namespace **)&object);
+		break;
+	case WEIR_OBJECT_POD:
+		weir_pod_free(c->pool, (struct weir_pod **)&object);
+		break;
+	case WEIR_OBJECT_NODE:
+		weir_node_free(c->pool, (struct weir_node **)&object);
+		break;
+	case WEIR_OBJECT_SERVICE:
+		weir_service_free(c->pool, (struct weir_service **)&object);
+		break;
+	case WEIR_OBJECT_POLICY:
+		weir_policy_free(c->pool, (struct weir_policy **)&object);
+		break;
+	case WEIR_OBJECT_MAX:
+		break;
+	}
+}
+
+void weir_cluster_bury(struct weir_cluster *c, enum weir_object_kind kind, void *object)
+{
+	if (!object)
+		return;
+	if (c->n_graves == c->size_graves) {
+		size_t size = c->size_graves ? c->size_graves * 2 : 64;
+		struct weir_grave *graves = reallocarray(c->graves, size, sizeof(*graves));
+
+		if (!graves)
+			return; /* leaked: to free it now could be a use after free */
+		c->graves = graves;
+		c->size_graves = size;
+	}
+	c->graves[c->n_graves++] = (struct weir_grave){kind, object};
+}
+
+void weir_cluster_reap(struct weir_cluster *c)
+{
+	while (c->n_graves) {
+		struct weir_grave *g = &c->graves[--c->n_graves];
+
+		free_object(c, g->kind, g->object);
+	}
+	free(weir_take(c->graves));
+	c->size_graves = 0;
+}
+
+/* --- life ------------------------------------------------------------------- */
+
+int weir_cluster_new(struct weir_pool *pool, struct weir_compiler *compiler,
+		     struct weir_cluster **ret)
+{
+	struct weir_cluster *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->pool = pool;
+	c->compiler = compiler;
+	c->tables[WEIR_OBJECT_NAMESPACE].key = namespace_key;
+	c->tables[WEIR_OBJECT_POD].key = pod_key;
+	c->tables[WEIR_OBJECT_NODE].key = node_key;
+	c->tables[WEIR_OBJECT_SERVICE].key = service_key;
+	c->tables[WEIR_OBJECT_POLICY].key = policy_key;
+	c->locals.key = local_key;
+	*ret = c;
+	return 0;
+}
+
+/* The compiler that borrowed the objects must be gone, or is not used again. */
+void weir_cluster_free(struct weir_cluster **cluster)
+{
+	struct weir_cluster *c = weir_take(*cluster);
+	struct weir_local *local;
+	void *object;
+
+	if (!c)
+		return;
+	weir_cluster_reap(c);
+	for (int kind = 0; kind < WEIR_OBJECT_MAX; kind++) {
+		for (size_t i = 0; (object = weir_table_next(&c->tables[kind], &i));)
+			free_object(c, (enum weir_object_kind)kind, object);
+		weir_table_clear(&c->tables[kind]);
+	}
+	for (size_t i = 0; (local = weir_table_next(&c->locals, &i));) {
+		free_object(c, WEIR_OBJECT_POD, local->pod);
+		weir_pool_put_string(c->pool, local->namespace_);
+		weir_pool_put_string(c->pool, local->name);
+		free(local);
+	}
+	weir_table_clear(&c->locals);
+	weir_addresses_clear(&c->pods_by_addr);
+	weir_addresses_clear(&c->nodes_by_addr);
+	weir_addresses_clear(&c->services_by_addr);
+	free(c);
+}
+
+/* Into the table of its kind; what it replaces goes to *ret_old. On failure
+ * the object is freed: it was ours from the start. */
+static int put(struct weir_cluster *c, enum weir_object_kind kind, void *object, void **ret_old)
+{
+	int r = weir_table_put(&c->tables[kind], object, ret_old);
+
+	if (r < 0)
+		free_object(c, kind, object);
+	return r;
+}
+
+static void *take(struct weir_cluster *c, enum weir_object_kind kind, const char *policy_kind,
+		  const char *ns, const char *name)
+{
+	struct weir_key key;
+
+	if (!weir_cluster_key(c, policy_kind, ns, name, &key))
+		return NULL;
+	return weir_table_take(&c->tables[kind], key);
+}
+
+/* --- namespaces, policies: the compiler's ------------------------------------ */
+
+int weir_cluster_set_namespace(struct weir_cluster *c, struct weir_namespace *ns)
+{
+	void *old;
+	int r = put(c, WEIR_OBJECT_NAMESPACE, ns, &old);
+
+	if (r < 0)
+		return r;
+	if (old)
+		weir_compiler_remove_namespace(c->compiler, old);
+	weir_cluster_bury(c, WEIR_OBJECT_NAMESPACE, old);
+	return weir_compiler_add_namespace(c->compiler, ns);
+}
+
+void weir_cluster_remove_namespace(struct weir_cluster *c, const char *name)
+{
+	struct weir_namespace *ns = take(c, WEIR_OBJECT_NAMESPACE, NULL, NULL, name);
+
+	if (ns)
+		weir_compiler_remove_namespace(c->compiler, ns);
+	weir_cluster_bury(c, WEIR_OBJECT_NAMESPACE, ns);
+}
+
+int weir_cluster_set_policy(struct weir_cluster *c, struct weir_policy *policy)
+{
+	void *old;
+	int r = put(c, WEIR_OBJECT_POLICY, policy, &old);
+
+	if (r < 0)
+		return r;
+	if (old)
+		weir_compiler_remove_policy(c->compiler, old);
+	weir_cluster_bury(c, WEIR_OBJECT_POLICY, old);
+	return weir_compiler_add_policy(c->compiler, policy);
+}
+
+void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const char *ns,
+				const char *name)
+{
+	struct weir_policy *policy = take(c, WEIR_OBJECT_POLICY, kind, ns, name);
+
+	if (policy)
+		weir_compiler_remove_policy(c->compiler, policy);
+	weir_cluster_bury(c, WEIR_OBJECT_POLICY, policy);
+}
+
+/* --- nodes, services: only their addresses matter ----------------------------- */
+
+int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node)
+{
+	struct weir_node *old;
+	int r = put(c, WEIR_OBJECT_NODE, node, (void **)&old);
+
+	if (r < 0)
+		return r;
+	if (old)
+		weir_addresses_drop(&c->nodes_by_addr, old, old->addrs, old->n_addrs);
+	weir_cluster_bury(c, WEIR_OBJECT_NODE, old);
+	return weir_addresses_claim(&c->nodes_by_addr, node, node->addrs, node->n_addrs);
+}
+
+void weir_cluster_remove_node(struct weir_cluster *c, const char *name)
+{
+	struct weir_node *node = take(c, WEIR_OBJECT_NODE, NULL, NULL, name);
+
+	if (node)
+		weir_addresses_drop(&c->nodes_by_addr, node, node->addrs, node->n_addrs);
+	weir_cluster_bury(c, WEIR_OBJECT_NODE, node);
+}
+
+int weir_cluster_set_service(struct weir_cluster *c, struct weir_service *service)
+{
+	struct weir_service *old;
+	int r = put(c, WEIR_OBJECT_SERVICE, service, (void **)&old);
+
+	if (r < 0)
+		return r;
+	if (old)
+		weir_addresses_drop(&c->services_by_addr, old, old->addrs, old->n_addrs);
+	weir_cluster_bury(c, WEIR_OBJECT_SERVICE, old);
+	return weir_addresses_claim(&c->services_by_addr, service, service->addrs,
+				    service->n_addrs);
+}
+
+void weir_cluster_remove_service(struct weir_cluster *c, const char *ns, const char *name)
+{
+	struct weir_service *service = take(c, WEIR_OBJECT_SERVICE, NULL, ns, name);
+
+	if (service)
+		weir_addresses_drop(&c->services_by_addr, service, service->addrs,
+				    service->n_addrs);
+	weir_cluster_bury(c, WEIR_OBJECT_SERVICE, service);
+}
+
+/* --- pods -------------------------------------------------------------------- */
+
+int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod)
+{
+	struct weir_local *local = weir_cluster_local(c, pod_key(pod));
+	struct weir_pod *old;
+	int r = put(c, WEIR_OBJECT_POD, pod, (void **)&old);
+
+	if (r < 0)
+		return r;
+	if (old && !local)
+		weir_cluster_leave_pod(c, old);
+	weir_cluster_bury(c, WEIR_OBJECT_POD, old);
+	return local ? weir_cluster_local_update(c, local, pod) : weir_cluster_enter_pod(c, pod);
+}
+
+void weir_cluster_remove_pod(struct weir_cluster *c, const char *ns, const char *name)
+{
+	struct weir_pod *pod = take(c, WEIR_OBJECT_POD, NULL, ns, name);
+	struct weir_local *local;
+
+	if (!pod)
+		return;
+	local = weir_cluster_local(c, pod_key(pod));
+	if (local)
+		weir_cluster_local_update(c, local, NULL);
+	else
+		weir_cluster_leave_pod(c, pod);
+	weir_cluster_bury(c, WEIR_OBJECT_POD, pod);
+}

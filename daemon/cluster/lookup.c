@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions to the cluster, from flow records, explain and the CLI. */
+#include "daemon/cluster/internal.h"
+
+static void *find(const struct weir_cluster *c, enum weir_object_kind kind, const char *ns,
+		  const char *name)
+{
+	struct weir_key key;
+
+	return weir_cluster_key(c, NULL, ns, name, &key) ? weir_table_find(&c->tables[kind], key)
+							 : NULL;
+}
+
+const struct weir_pod *weir_cluster_pod(const struct weir_cluster *c, const char *ns,
+					const char *name)
+{
+	const struct weir_local *local;
+	struct weir_key key;
+
+	if (!weir_cluster_key(c, NULL, ns, name, &key))
+		return NULL;
+	local = weir_cluster_local(c, key);
+	return local ? local->pod : weir_table_find(&c->tables[WEIR_OBJECT_POD], key);
+}
+
+const struct weir_pod *weir_cluster_pod_by_addr(const struct weir_cluster *c,
+						const struct weir_addr *addr)
+{
+	return weir_addresses_find(&c->pods_by_addr, addr, NULL, NULL);
+}
+
+const struct weir_node *weir_cluster_node(const struct weir_cluster *c, const char *name)
+{
+	return find(c, WEIR_OBJECT_NODE, NULL, name);
+}
+
+const struct weir_node *weir_cluster_node_by_addr(const struct weir_cluster *c,
+						  const struct weir_addr *addr)
+{
+	return weir_addresses_find(&c->nodes_by_addr, addr, NULL, NULL);
+}
+
+struct wanted_port {
+	uint8_t protocol;
+	uint16_t port;
+};
+
+static bool has_port(const void *owner, void *data)
+{
+	const struct weir_service *service = owner;
+	const struct wanted_port *want = data;
+
+	for (uint16_t i = 0; i < service->n_ports; i++) {
+		if (service->ports[i].protocol == want->protocol &&
+		    service->ports[i].port == want->port)
+			return true;
+	}
+	return false;
+}
+
+const struct weir_service *weir_cluster_service_by_addr(const struct weir_cluster *c,
+							const struct weir_addr *addr,
+							uint8_t protocol, uint16_t port)
+{
+	struct wanted_port want = {protocol, port};
+
+	return weir_addresses_find(&c->services_by_addr, addr, has_port, &want);
+}
+
+const struct weir_namespace *weir_cluster_namespace(const struct weir_cluster *c, const char *name)
+{
+	return find(c, WEIR_OBJECT_NAMESPACE, NULL, name);
+}
+
+int weir_cluster_each_policy(const struct weir_cluster *c,
+			     int (*fn)(void *data, const struct weir_policy *p), void *data)
+{
+	const struct weir_policy *policy;
+	int r = 0;
+
+	for (size_t i = 0;
+	     r == 0 && (policy = weir_table_next(&c->tables[WEIR_OBJECT_POLICY], &i));)
+		r = fn(data, policy);
+	return r;
+}
+
+int weir_cluster_each_pod(const struct weir_cluster *c,
+			  int (*fn)(void *data, const struct weir_pod *p), void *data)
+{
+	const struct weir_local *local;
+	const struct weir_pod *pod;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && (local = weir_table_next(&c->locals, &i));)
+		r = local->pod ? fn(data, local->pod) : 0;
+	for (size_t i = 0; r == 0 && (pod = weir_table_next(&c->tables[WEIR_OBJECT_POD], &i));) {
+		struct weir_key key = {pod->name, pod->namespace_, NULL};
+
+		if (!weir_cluster_local(c, key))
+			r = fn(data, pod);
+	}
+	return r;
+}
+
+void weir_cluster_counts(const struct weir_cluster *c, struct weir_cluster_counts *ret)
+{
+	ret->namespaces = (uint32_t)c->tables[WEIR_OBJECT_NAMESPACE].n;
+	ret->pods = (uint32_t)c->tables[WEIR_OBJECT_POD].n;
+	ret->nodes = (uint32_t)c->tables[WEIR_OBJECT_NODE].n;
+	ret->services = (uint32_t)c->tables[WEIR_OBJECT_SERVICE].n;
+	ret->policies = (uint32_t)c->tables[WEIR_OBJECT_POLICY].n;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every key of weird.yaml: the one place where it is named, typed, bounded
+ * and explained. To add one: a member in config.h, a line here, an entry in
+ * docs/man/weird.yaml.5 and conf/weird.yaml (a test compares them).
+ */
+#include "daemon/config/config.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "weir/cleanup.h"
+
+#define AT(member) offsetof(struct weir_config, member)
+
+#define SECONDS 1000u
+#define HOURS	(3600u * SECONDS)
+#define KIB	1024ull
+#define MIB	(1024 * KIB)
+#define GIB	(1024 * MIB)
+
+static const char *const settings[] = {"set", "check", NULL}; /* weir_config_setting */
+static const char *const levels[] = {"error", "warning", "info", "debug", NULL}; /* log.h */
+static const char *const formats[] = {"kv", "json", NULL}; /* weir_log_format */
+
+/* clang-format off */
+const struct weir_config_key weir_config_keys[] = {
+	{"node", WEIR_KEY_TEXT, AT(node), "",
+	 "name of this node, as in the Node object; empty: the host name"},
+	{"backend", WEIR_KEY_TEXT, AT(backend), "auto",
+	 "who enforces: auto, or the name of a backend"},
+	{"source.files.path", WEIR_KEY_PATH, AT(files.path), "/etc/weir/manifests",
+	 "folder of manifests"},
+	{"rpc", WEIR_KEY_PATH, AT(rpc), "/run/weir/weird.sock",
+	 "unix socket for the CNI plugin and weirctl"},
+	{"metrics", WEIR_KEY_TEXT, AT(metrics), "127.0.0.1:9571",
+	 "address of /metrics, /healthz and /readyz; empty: none"},
+	{"stateDir", WEIR_KEY_PATH, AT(state_dir), "/var/lib/weir",
+	 "folder for what must last"},
+	{"runDir", WEIR_KEY_PATH, AT(run_dir), "/run/weir",
+	 "folder for what belongs to this boot"},
+	{"log.level", WEIR_KEY_CHOICE, AT(log_level), "info",
+	 "how much is logged", .choices = levels},
+	{"log.format", WEIR_KEY_CHOICE, AT(log_format), "kv",
+	 "form of the log lines", .choices = formats},
+	{"podCIDRs", WEIR_KEY_PREFIXES, AT(pod_cidrs), "",
+	 "ranges of this node's pod addresses; empty: those of the Node object"},
+	{"nflogGroup", WEIR_KEY_NUMBER, AT(nflog_group), "9571",
+	 "NFLOG group for denied packets", .min = 1, .max = UINT16_MAX},
+	{"bridgeNetfilter", WEIR_KEY_CHOICE, AT(bridge_netfilter), "set",
+	 "switch br_netfilter on for bridged pods, or only check it", .choices = settings},
+	{"flows.publish", WEIR_KEY_STRINGS, AT(flows.publish), "ipc:///run/weir/flows.sock",
+	 "ZeroMQ addresses to bind: ipc:// or tcp://"},
+	{"flows.connect", WEIR_KEY_STRINGS, AT(flows.connect), "",
+	 "ZeroMQ addresses to connect to"},
+	{"flows.interval", WEIR_KEY_DURATION, AT(flows.interval_ms), "10s",
+	 "time between update records of a long connection", .min = 100, .max = 24 * HOURS},
+	{"flows.deniedWindow", WEIR_KEY_DURATION, AT(flows.denied_ms), "1s",
+	 "repeated denials are one record for so long", .min = 10, .max = 1 * HOURS},
+	{"flows.maxConnections", WEIR_KEY_NUMBER, AT(flows.max_connections), "262144",
+	 "connections followed at once", .min = 16, .max = 1u << 26},
+	{"flows.maxDenied", WEIR_KEY_NUMBER, AT(flows.max_denied), "16384",
+	 "different denials summed up at once", .min = 16, .max = 1u << 24},
+	{"flows.batchRecords", WEIR_KEY_NUMBER, AT(flows.batch_records), "1000",
+	 "records in one batch.v1 message, at most", .min = 1, .max = 100000},
+	{"flows.batchTime", WEIR_KEY_DURATION, AT(flows.batch_ms), "100ms",
+	 "time after which a batch is sent although it is not full", .min = 1, .max = 60 * SECONDS},
+	{"flows.queue", WEIR_KEY_NUMBER, AT(flows.queue), "1000",
+	 "messages kept for a slow subscriber", .min = 1, .max = 10000000},
+	{"flows.history", WEIR_KEY_SIZE, AT(flows.history), "4MiB",
+	 "memory for the records that weirctl flows shows", .min = 0, .max = 4 * GIB},
+	{"flows.buffer", WEIR_KEY_SIZE, AT(flows.buffer), "16MiB",
+	 "receive buffer of each kernel event socket", .min = 64 * KIB, .max = 1 * GIB},
+	{"flows.curve.secret", WEIR_KEY_PATH, AT(flows.curve_secret), "",
+	 "file with the CURVE secret key of this node; needed for tcp://"},
+	{"flows.curve.clients", WEIR_KEY_PATH, AT(flows.curve_clients), "",
+	 "folder of the public keys that may subscribe over tcp://"},
+	{"flows.conntrackSettings", WEIR_KEY_CHOICE, AT(flows.conntrack), "set",
+	 "switch conntrack accounting, timestamps and events on, or only check", .choices = settings},
+	{0},
+};
+/* clang-format on */
+
+static const char *const type_names[] = {
+	[WEIR_KEY_TEXT] = "TEXT",	  [WEIR_KEY_PATH] = "PATH",
+	[WEIR_KEY_CHOICE] = "CHOICE",	  [WEIR_KEY_NUMBER] = "NUMBER",
+	[WEIR_KEY_DURATION] = "DURATION", [WEIR_KEY_SIZE] = "SIZE",
+	[WEIR_KEY_STRINGS] = "LIST",	  [WEIR_KEY_PREFIXES] = "CIDRS",
+};
+_Static_assert(WEIR_ARRAY_SIZE(type_names) == WEIR_KEY_TYPE_MAX, "a name for each type");
+
+const char *weir_config_type_name(enum weir_config_type type)
+{
+	return type_names[type];
+}
+
+const struct weir_config_key *weir_config_key(const char *name)
+{
+	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
+		if (!strcmp(k->name, name))
+			return k;
+	}
+	return NULL;
+}
+
+const char *weir_config_flag(const struct weir_config_key *key, char *buf)
+{
+	char *to = buf, *end = buf + WEIR_CONFIG_FLAG_MAX - 2;
+
+	for (const char *from = key->name; *from && to < end; from++) {
+		bool word = isupper((unsigned char)*from) && from > key->name &&
+			    islower((unsigned char)from[-1]);
+
+		if (word)
+			*to++ = '-';
+		*to++ = *from == '.' ? '-' : (char)tolower((unsigned char)*from);
+	}
+	*to = 0;
+	return buf;
+}
+
+static void print_choices(FILE *out, const struct weir_config_key *key)
+{
+	for (size_t i = 0; key->choices[i]; i++)
+		fprintf(out, "%s%s", i ? "|" : "", key->choices[i]);
+}
+
+void weir_config_usage(FILE *out)
+{
+	char flag[WEIR_CONFIG_FLAG_MAX];
+
+	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
+		fprintf(out, "  --%s=", weir_config_flag(k, flag));
+		if (k->choices)
+			print_choices(out, k);
+		else
+			fputs(type_names[k->type], out);
+		fprintf(out, "\n        %s", k->help);
+		if (*k->value)
+			fprintf(out, " [%s]", k->value);
+		fputc('\n', out);
+	}
+}
