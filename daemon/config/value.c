@@ -20,12 +20,12 @@ struct unit {
 };
 
 static const struct unit durations[] = {
-	{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {0},
+	{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {NULL, 0},
 };
 static const struct unit sizes[] = {
-	{"", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {0},
+	{"", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {NULL, 0},
 };
-static const struct unit numbers[] = {{"", 1}, {0}};
+static const struct unit numbers[] = {{"", 1}, {NULL, 0}};
 
 static const struct {
 	const struct unit *units;
