@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 # Helpers that every program links. Knows no Kubernetes and no kernel object.
 noinst_LIBRARIES += lib/libweir.a
-lib_libweir_a_SOURCES = lib/addr.c lib/error.c
+lib_libweir_a_SOURCES = lib/addr.c lib/error.c lib/log.c lib/pool.c
 LIBWEIR = lib/libweir.a
