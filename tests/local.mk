@@ -10,6 +10,3 @@ E2E_PROMISES = tests/e2e/kill.py tests/e2e/no_window.py tests/e2e/no_wrong_verdi
 dist_check_SCRIPTS += $(E2E_PROMISES)
 TESTS += $(E2E_PROMISES)
 EXTRA_DIST += tests/e2e/streams.py
-BENCHES += bench/traffic
-bench_traffic_SOURCES = bench/traffic.c
-bench_traffic_LDADD = -lpthread
