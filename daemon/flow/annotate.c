@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Joins kernel flows with the cluster and the compiled tables. Called by
+ * follow.c and denied.c; knows no socket and no publisher.
+ */
+#include "daemon/flow/annotate.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "daemon/cluster/cluster.h"
+#include "daemon/flow/names.h"
+#include "daemon/flow/sides.h"
+#include "weir/compiler.h"
+
+void weir_annotator_init(struct weir_annotator *a, struct weir_world *world)
+{
+	*a = (struct weir_annotator){ .world = world };
+}
+
+void weir_annotator_done(struct weir_annotator *a)
+{
+	HASH_CLEAR(hh, a->names);
+	HASH_CLEAR(hh, a->sides);
+}
+
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == WEIR_PROTO_TCP || protocol == WEIR_PROTO_UDP ||
+	       protocol == WEIR_PROTO_SCTP;
+}
+
+static int compare_addrs(const void *a, const void *b)
+{
+	return weir_addr_compare(a, b);
+}
+
+static bool is_own_node(const struct weir_world *w, const struct weir_addr *addr)
+{
+	return w->n_node_addrs && bsearch(addr, w->node_addrs, w->n_node_addrs, sizeof(*addr),
+					  compare_addrs);
+}
+
+static struct weir_flow_name *name_of(struct weir_annotator *a, const struct weir_pod *pod,
+				      const struct weir_addr *addr)
+{
+	const struct weir_node *node = NULL;
+
+	if (!pod)
+		node = weir_cluster_node_by_addr(a->world->cluster, addr);
+	return weir_flow_name_get(&a->names, pod, node);
+}
+
+/* As the forward hook saw it: the initiator before SNAT, the responder after
+ * DNAT. */
+static struct weir_connection connection_of(const struct weir_flow *flow)
+{
+	return (struct weir_connection){
+		.src = flow->original.src,
+		.dst = flow->reply.src,
+		.protocol = flow->original.protocol,
+		.dport = has_ports(flow->original.protocol) ? flow->reply.sport : 0,
+	};
+}
+
+static const char *service_of(struct weir_annotator *a, const struct weir_flow *flow)
+{
+	const struct weir_tuple *o = &flow->original;
+	const struct weir_service *s;
+	char name[512];
+
+	if (!has_ports(o->protocol) ||
+	    (weir_addr_compare(&o->dst, &flow->reply.src) == 0 && o->dport == flow->reply.sport))
+		return NULL;
+	s = weir_cluster_service_by_addr(a->world->cluster, &o->dst, o->protocol, o->dport);
+	if (!s)
+		return NULL;
+	snprintf(name, sizeof(name), "%s/%s", s->namespace_, s->name);
+	return weir_pool_string(a->world->pool, name);
+}
+
+static void judge(struct weir_annotator *a, const struct weir_flow *flow,
+		  struct weir_judgement *ret)
+{
+	struct weir_connection c = connection_of(flow);
+
+	weir_compiler_judge(a->world->compiler, &c, ret);
+	if (is_own_node(a->world, &c.src))
+		ret->sides[WEIR_INGRESS] = (struct weir_decision){ .verdict = WEIR_ALLOWED,
+								   .reason = WEIR_REASON_OWN_NODE };
+}
+
+static void annotate(struct weir_annotator *a, const struct weir_flow *flow,
+		     const struct weir_pod *src, const struct weir_pod *dst,
+		     const struct weir_judgement *j, struct weir_annotation *ret)
+{
+	ret->src = name_of(a, src, &flow->original.src);
+	ret->dst = name_of(a, dst, &flow->reply.src);
+	ret->egress = weir_flow_side_get(&a->sides, &j->sides[WEIR_EGRESS]);
+	ret->ingress = weir_flow_side_get(&a->sides, &j->sides[WEIR_INGRESS]);
+	ret->service = service_of(a, flow);
+}
+
+bool weir_annotate_allowed(struct weir_annotator *a, const struct weir_flow *flow,
+			   struct weir_annotation *ret)
+{
+	const struct weir_cluster *c = a->world->cluster;
+	const struct weir_pod *src = weir_cluster_pod_by_addr(c, &flow->original.src);
+	const struct weir_pod *dst = weir_cluster_pod_by_addr(c, &flow->reply.src);
+	struct weir_judgement j;
+
+	if (!(src && src->local) && !(dst && dst->local))
+		return false;
+	judge(a, flow, &j);
+	annotate(a, flow, src, dst, &j, ret);
+	return true;
+}
+
+/* The kernel's word stands, even if the tables have changed since. */
+static void force_denied(struct weir_annotator *a, const struct weir_flow *flow,
+			 const struct weir_pod *pod, struct weir_judgement *j)
+{
+	struct weir_decision *side = &j->sides[flow->direction];
+	const struct weir_ruleset *now = NULL;
+
+	if (flow->pending) {
+		*side = (struct weir_decision){ .verdict = WEIR_DENIED,
+						.reason = WEIR_REASON_PENDING };
+		return;
+	}
+	if (side->verdict == WEIR_DENIED)
+		return;
+	a->policy_race++;
+	if (pod && pod->local)
+		now = weir_compiler_ruleset_of(a->world->compiler, pod, flow->direction);
+	*side = (struct weir_decision){ .verdict = WEIR_DENIED,
+					.reason = WEIR_REASON_ISOLATED,
+					.ruleset = now && now->id == flow->ruleset ? now : NULL };
+}
+
+void weir_annotate_denied(struct weir_annotator *a, const struct weir_flow *flow,
+			  struct weir_annotation *ret)
+{
+	const struct weir_cluster *c = a->world->cluster;
+	const struct weir_pod *src = weir_cluster_pod_by_addr(c, &flow->original.src);
+	const struct weir_pod *dst = weir_cluster_pod_by_addr(c, &flow->reply.src);
+	struct weir_judgement j;
+
+	judge(a, flow, &j);
+	force_denied(a, flow, flow->direction == WEIR_EGRESS ? src : dst, &j);
+	annotate(a, flow, src, dst, &j, ret);
+}
+
+void weir_annotation_release(struct weir_annotator *a, struct weir_annotation *annotation)
+{
+	struct weir_pool *pool = a->world->pool;
+
+	weir_flow_name_put(&a->names, pool, annotation->src);
+	weir_flow_name_put(&a->names, pool, annotation->dst);
+	weir_flow_side_put(&a->sides, pool, annotation->egress);
+	weir_flow_side_put(&a->sides, pool, annotation->ingress);
+	weir_pool_put_string(pool, annotation->service);
+	*annotation = (struct weir_annotation){ 0 };
+}
+
+static void fill_addresses(struct weir_record *r, const struct weir_tuple *o,
+			   const struct weir_tuple *reply)
+{
+	bool ports = o->protocol != WEIR_PROTO_ICMP && o->protocol != WEIR_PROTO_ICMPV6;
+
+	r->protocol = o->protocol;
+	r->src.addr = o->src;
+	r->dst.addr = reply->src;
+	if (ports) {
+		r->src.port = o->sport;
+		r->dst.port = reply->sport;
+	} else {
+		r->icmp_type = (uint8_t)(o->dport >> 8);
+		r->icmp_code = (uint8_t)o->dport;
+	}
+	if (weir_addr_compare(&reply->dst, &o->src) || (ports && reply->dport != o->sport)) {
+		r->src.nat_addr = reply->dst;
+		r->src.nat_port = ports ? reply->dport : 0;
+	}
+	if (weir_addr_compare(&o->dst, &reply->src) || (ports && o->dport != reply->sport)) {
+		r->dst.nat_addr = o->dst;
+		r->dst.nat_port = ports ? o->dport : 0;
+	}
+}
+
+void weir_annotation_fill(const struct weir_annotation *annotation,
+			  const struct weir_tuple *original, const struct weir_tuple *reply,
+			  struct weir_record *record)
+{
+	fill_addresses(record, original, reply);
+	weir_flow_name_fill(annotation->src, &record->src);
+	weir_flow_name_fill(annotation->dst, &record->dst);
+	weir_flow_side_fill(annotation->egress, &record->egress);
+	weir_flow_side_fill(annotation->ingress, &record->ingress);
+	record->dst.service = annotation->service;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The flow thread: waits for the kernel and for subscribers, reads events in
+ * batches, and takes the world's lock for one batch at a time. What an event
+ * means is follow.c's business. Opened by main, stopped by main.
+ */
+#include "daemon/flow/pipeline.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/flow/follow.h"
+#include "weir/cleanup.h"
+#include "weir/log.h"
+
+#define BATCH 256u
+#define SOURCE_FDS 8
+#define ALL_FDS 32
+#define SECOND_NS 1000000000ull
+#define NEVER UINT64_MAX
+
+struct weir_pipeline {
+	struct weir_pipeline_config config;
+	struct weir_world *world;
+	struct weir_publisher *publisher;
+	struct weir_flow_source *source;
+	struct weir_follow follow;
+	pthread_t thread;
+	bool running;
+	int stop; /* eventfd */
+	uint64_t next_update, next_poll; /* monotonic ns; the second: not before */
+	uint64_t next_complaint;
+	unsigned n; /* events read, not yet followed */
+	struct weir_flow batch[BATCH];
+	pthread_mutex_t stats_lock;
+	struct weir_pipeline_stats stats;
+};
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
+}
+
+static void publish(void *data, struct weir_record *record)
+{
+	struct weir_pipeline *p = data;
+
+	if (weir_publisher_add(p->publisher, record) < 0)
+		weir_follow_lost(&p->follow, WEIR_LOSS_QUEUE, record->connections);
+}
+
+static void follow_batch(struct weir_pipeline *p)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (!p->n)
+		return;
+	pthread_mutex_lock(&p->world->lock);
+	for (unsigned i = 0; i < p->n; i++)
+		weir_follow_flow(&p->follow, &p->batch[i], now);
+	pthread_mutex_unlock(&p->world->lock);
+	p->n = 0;
+}
+
+static void on_flow(void *data, const struct weir_flow *flow)
+{
+	struct weir_pipeline *p = data;
+
+	p->batch[p->n++] = *flow;
+	if (p->n == BATCH)
+		follow_batch(p);
+}
+
+struct weir_flow_sink weir_pipeline_sink(struct weir_pipeline *p)
+{
+	return (struct weir_flow_sink){ .flow = on_flow, .data = p };
+}
+
+int weir_pipeline_new(const struct weir_pipeline_config *config, struct weir_world *world,
+		      struct weir_publisher *publisher, struct weir_pipeline **ret,
+		      struct weir_error *err)
+{
+	WEIR_AUTO_FREE struct weir_pipeline *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return weir_error_errno(err, ENOMEM, "flow pipeline");
+	p->config = *config;
+	p->world = world;
+	p->publisher = publisher;
+	p->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->stop < 0)
+		return weir_error_errno(err, errno, "flow pipeline: eventfd");
+	r = weir_follow_init(&p->follow, config, world, publish, p, clock_ns(CLOCK_REALTIME));
+	if (r < 0) {
+		close(p->stop);
+		return weir_error_errno(err, -r, "flow pipeline");
+	}
+	pthread_mutex_init(&p->stats_lock, NULL);
+	*ret = weir_take(p);
+	return 0;
+}
+
+/* A source that fails again and again is worth a line a minute. */
+static void complain(struct weir_pipeline *p, const struct weir_error *err)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (now < p->next_complaint)
+		return;
+	p->next_complaint = now + 60 * SECOND_NS;
+	weir_log(WEIR_LOG_WARNING, "flow events cannot be read", "error", err->text, NULL);
+}
+
+static void poll_counters(struct weir_pipeline *p)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	bool update = now >= p->next_update;
+	struct weir_error err;
+	int r;
+
+	if (p->follow.polling || now < p->next_poll ||
+	    (!update && !weir_follow_wants_poll(&p->follow)))
+		return;
+	p->next_poll = now + SECOND_NS;
+	if (update)
+		p->next_update = now + p->config.interval_ms * 1000000ull;
+	pthread_mutex_lock(&p->world->lock);
+	weir_follow_poll(&p->follow, update);
+	pthread_mutex_unlock(&p->world->lock);
+	r = p->source->ops->poll_counters(p->source, &err);
+	if (r == 0)
+		return;
+	complain(p, &err);
+	p->follow.polling = false;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* How long there is nothing to do, in ms; -1: until something comes. */
+static int idle_ms(struct weir_pipeline *p)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), next = weir_follow_next(&p->follow);
+	int publisher = weir_publisher_timeout(p->publisher);
+
+	if (!p->follow.polling)
+		next = earlier(next, weir_follow_wants_poll(&p->follow) ? p->next_poll :
+									  p->next_update);
+	if (publisher >= 0)
+		next = earlier(next, now + (uint64_t)publisher * 1000000u);
+	if (next == NEVER)
+		return -1;
+	return next <= now ? 0 : (int)earlier((next - now + 999999) / 1000000, 60000);
+}
+
+static void read_source(struct weir_pipeline *p, const struct pollfd *fds, int n)
+{
+	struct weir_error err;
+
+	for (int i = 0; i < n; i++) {
+		if (!fds[i].revents)
+			continue;
+		if (p->source->ops->read(p->source, fds[i].fd, BATCH, &err) < 0)
+			complain(p, &err);
+		follow_batch(p);
+	}
+}
+
+static void tick(struct weir_pipeline *p)
+{
+	struct weir_error err;
+
+	pthread_mutex_lock(&p->world->lock);
+	weir_follow_tick(&p->follow, clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_REALTIME));
+	pthread_mutex_unlock(&p->world->lock);
+	if (weir_publisher_process(p->publisher, &err) < 0)
+		complain(p, &err);
+	pthread_mutex_lock(&p->stats_lock);
+	p->stats = p->follow.stats;
+	pthread_mutex_unlock(&p->stats_lock);
+}
+
+static int watch(struct pollfd *polls, int used, const int *fds, int n)
+{
+	for (int i = 0; i < n; i++)
+		polls[used + i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	return used + n;
+}
+
+/* polls: [0] stop, then the source's, then the publisher's */
+static int wait_for_work(struct weir_pipeline *p, struct pollfd *polls, int *ret_source)
+{
+	int fds[ALL_FDS], n = watch(polls, 0, &p->stop, 1);
+
+	*ret_source = p->source->ops->fds(p->source, fds, SOURCE_FDS);
+	n = watch(polls, n, fds, *ret_source);
+	n = watch(polls, n, fds, weir_publisher_fds(p->publisher, fds, ALL_FDS - n));
+	return poll(polls, (nfds_t)n, idle_ms(p)) < 0 ? -errno : 0;
+}
+
+static void *run(void *data)
+{
+	struct weir_pipeline *p = data;
+	struct pollfd polls[ALL_FDS];
+	int n_source, r;
+
+	for (;;) {
+		r = wait_for_work(p, polls, &n_source);
+		if (r == -EINTR)
+			continue;
+		if (r == 0 && polls[0].revents)
+			return NULL;
+		if (r == 0)
+			read_source(p, polls + 1, n_source);
+		poll_counters(p);
+		tick(p);
+	}
+}
+
+int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source,
+			struct weir_error *err)
+{
+	int r;
+
+	p->source = source;
+	r = pthread_create(&p->thread, NULL, run, p);
+	if (r)
+		return weir_error_errno(err, r, "flow thread");
+	pthread_setname_np(p->thread, "weird-flows");
+	p->running = true;
+	return 0;
+}
+
+/* What the kernel has still got for us is read before the source is closed. */
+static void drain(struct weir_pipeline *p)
+{
+	struct weir_error err;
+	int fds[SOURCE_FDS], n, r;
+
+	n = p->source->ops->fds(p->source, fds, SOURCE_FDS);
+	for (int i = 0; i < n; i++) {
+		do {
+			r = p->source->ops->read(p->source, fds[i], BATCH, &err);
+			follow_batch(p);
+		} while (r >= (int)BATCH);
+	}
+}
+
+void weir_pipeline_stop(struct weir_pipeline **p)
+{
+	struct weir_pipeline *old = weir_take(*p);
+
+	if (!old)
+		return;
+	if (old->running) {
+		eventfd_write(old->stop, 1);
+		pthread_join(old->thread, NULL);
+		drain(old);
+	}
+	if (old->source)
+		old->source->ops->close(old->source);
+	pthread_mutex_lock(&old->world->lock);
+	weir_follow_done(&old->follow);
+	pthread_mutex_unlock(&old->world->lock);
+	pthread_mutex_destroy(&old->stats_lock);
+	close(old->stop);
+	free(old);
+}
+
+void weir_pipeline_stats(struct weir_pipeline *p, struct weir_pipeline_stats *ret)
+{
+	pthread_mutex_lock(&p->stats_lock);
+	*ret = p->stats;
+	pthread_mutex_unlock(&p->stats_lock);
+}
