@@ -19,7 +19,22 @@ daemon_libweird_a_SOURCES = \
 	daemon/config/keys.c \
 	daemon/config/value.c \
 	daemon/endpoint/endpoint.h \
+	daemon/flow/annotate.c \
+	daemon/flow/annotate.h \
+	daemon/flow/denied.c \
+	daemon/flow/denied.h \
+	daemon/flow/follow.c \
+	daemon/flow/follow.h \
+	daemon/flow/names.c \
+	daemon/flow/names.h \
+	daemon/flow/pipeline.c \
 	daemon/flow/pipeline.h \
+	daemon/flow/seen.c \
+	daemon/flow/seen.h \
+	daemon/flow/sides.c \
+	daemon/flow/sides.h \
+	daemon/flow/tracker.c \
+	daemon/flow/tracker.h \
 	daemon/publish/publish.h \
 	daemon/query/coverage.c \
 	daemon/query/dump.c \

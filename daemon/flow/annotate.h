@@ -14,7 +14,7 @@ struct weir_flow_name; /* names.c: of one end */
 struct weir_flow_side; /* sides.c: what one side decided */
 
 struct weir_annotation {
-	struct weir_flow_name *src, *dst;       /* NULL: nobody we know */
+	struct weir_flow_name *src, *dst; /* NULL: nobody we know */
 	struct weir_flow_side *egress, *ingress;
 	const char *service; /* interned; NULL: none was dialled */
 };

@@ -15,7 +15,7 @@
 #include "daemon/flow/tracker.h"
 #include "weir/cleanup.h"
 
-#define ATTEMPTS_MAX (1u << 19)           /* remembered in a generation, 8 bytes each */
+#define ATTEMPTS_MAX (1u << 19)		  /* remembered in a generation, 8 bytes each */
 #define ATTEMPTS_AGE (70ull * 1000000000) /* SYN retransmissions lie at most 64 s apart */
 
 struct kind_key {
@@ -31,8 +31,8 @@ struct kind {
 	struct kind_key key;
 	struct weir_annotation annotation;
 	struct weir_tuple original, reply; /* of the last packet */
-	uint64_t window_end;               /* monotonic ns */
-	uint64_t first, last;              /* ns since the epoch, of what is summed up */
+	uint64_t window_end;		   /* monotonic ns */
+	uint64_t first, last;		   /* ns since the epoch, of what is summed up */
 	uint64_t packets, bytes, connections;
 };
 
@@ -67,8 +67,8 @@ static void emit(struct weir_denied *d, struct kind *k)
 		.start = k->first,
 		.flow = weir_flow_number(k->key.ruleset, &k->original, k->first),
 		.has_counters = true,
-		.packets = { k->packets },
-		.bytes = { k->bytes },
+		.packets = {k->packets},
+		.bytes = {k->bytes},
 		.connections = k->connections,
 	};
 
@@ -115,8 +115,8 @@ static struct kind_key key_of(const struct weir_flow *flow)
 	return key;
 }
 
-static int add_kind(struct weir_denied *d, const struct weir_flow *flow,
-		    const struct kind_key *key, uint64_t now, struct kind **ret)
+static int add_kind(struct weir_denied *d, const struct weir_flow *flow, const struct kind_key *key,
+		    uint64_t now, struct kind **ret)
 {
 	struct kind *k;
 

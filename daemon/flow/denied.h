@@ -12,7 +12,7 @@
 struct weir_denied;
 
 struct weir_denied_config {
-	uint32_t max;       /* kinds at once */
+	uint32_t max; /* kinds at once */
 	unsigned window_ms;
 	struct weir_annotator *annotator;
 	void (*emit)(void *data, struct weir_record *record);

@@ -11,11 +11,11 @@
 
 /* A connection not in two complete dumps has ended unseen; one dump may miss
  * entries while the kernel's table is resized. */
-#define POLLS_UNSEEN 2
+#define POLLS_UNSEEN	   2
 #define SAME_CONNECTION_NS 1000000000ull
 /* Dumps up to this size may be asked for just to end records promptly. */
 #define SMALL_DUMP 4096u
-#define GAP_NS 1000000000ull /* losses of one kind are summed up for so long */
+#define GAP_NS	   1000000000ull /* losses of one kind are summed up for so long */
 
 static void count_record(void *data, struct weir_record *record)
 {
@@ -26,18 +26,17 @@ static void count_record(void *data, struct weir_record *record)
 }
 
 int weir_follow_init(struct weir_follow *f, const struct weir_pipeline_config *config,
-		     struct weir_world *world,
-		     void (*emit)(void *data, struct weir_record *record), void *data,
-		     uint64_t began)
+		     struct weir_world *world, void (*emit)(void *data, struct weir_record *record),
+		     void *data, uint64_t began)
 {
-	struct weir_denied_config denied = { .max = config->max_denied,
-					     .window_ms = config->denied_ms,
-					     .annotator = &f->annotator,
-					     .emit = count_record,
-					     .data = f };
+	struct weir_denied_config denied = {.max = config->max_denied,
+					    .window_ms = config->denied_ms,
+					    .annotator = &f->annotator,
+					    .emit = count_record,
+					    .data = f};
 	int r;
 
-	*f = (struct weir_follow){ .emit = emit, .data = data, .began = began, .time = began };
+	*f = (struct weir_follow){.emit = emit, .data = data, .began = began, .time = began};
 	weir_annotator_init(&f->annotator, world);
 	r = weir_tracker_new(config->max_connections, &f->tracker);
 	if (r == 0)
@@ -49,12 +48,12 @@ int weir_follow_init(struct weir_follow *f, const struct weir_pipeline_config *c
 
 static void emit_gap(struct weir_follow *f, enum weir_loss loss, struct weir_losses *losses)
 {
-	struct weir_record r = { .type = WEIR_RECORD_GAP,
-				 .staged = WEIR_VERDICT_MAX,
-				 .time = f->time,
-				 .lost_at = loss,
-				 .egress.rule = -1,
-				 .ingress.rule = -1 };
+	struct weir_record r = {.type = WEIR_RECORD_GAP,
+				.staged = WEIR_VERDICT_MAX,
+				.time = f->time,
+				.lost_at = loss,
+				.egress.rule = -1,
+				.ingress.rule = -1};
 
 	if (losses->count) {
 		r.lost = losses->count;
@@ -64,21 +63,21 @@ static void emit_gap(struct weir_follow *f, enum weir_loss loss, struct weir_los
 		r.lost = 0;
 		count_record(f, &r);
 	}
-	*losses = (struct weir_losses){ 0 };
+	*losses = (struct weir_losses){0};
 }
 
 static void emit_track(struct weir_follow *f, const struct weir_track *track,
 		       enum weir_record_type type, uint64_t time, enum weir_end_reason end)
 {
 	struct weir_tuple original = weir_track_original(track), reply = weir_track_reply(track);
-	struct weir_record r = { .type = type,
-				 .verdict = WEIR_ALLOWED,
-				 .staged = WEIR_VERDICT_MAX,
-				 .end = end,
-				 .time = time,
-				 .start = track->start,
-				 .flow = track->flow,
-				 .connections = 1 };
+	struct weir_record r = {.type = type,
+				.verdict = WEIR_ALLOWED,
+				.staged = WEIR_VERDICT_MAX,
+				.end = end,
+				.time = time,
+				.start = track->start,
+				.flow = track->flow,
+				.connections = 1};
 
 	if (type != WEIR_RECORD_OPEN && track->packets[0]) {
 		r.has_counters = true;
@@ -164,8 +163,7 @@ static void copy_counters(struct weir_track *track, const struct weir_flow *flow
  * first was read; its END is on the way. Or a dump has shown the connection
  * an instant before its NEW.
  */
-static bool is_repeated(struct weir_follow *f, struct weir_track *old,
-			const struct weir_flow *flow)
+static bool is_repeated(struct weir_follow *f, struct weir_track *old, const struct weir_flow *flow)
 {
 	if (old->found && flow->time < old->start + SAME_CONNECTION_NS) {
 		old->found = false;
@@ -319,7 +317,7 @@ void weir_follow_poll(struct weir_follow *f, bool updates)
 	f->poll++;
 	f->settling.count += f->fresh.count;
 	f->settling.unknown |= f->fresh.unknown;
-	f->fresh = (struct weir_losses){ 0 };
+	f->fresh = (struct weir_losses){0};
 }
 
 bool weir_follow_wants_poll(const struct weir_follow *f)

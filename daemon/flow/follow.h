@@ -23,25 +23,24 @@ struct weir_follow {
 	struct weir_denied *denied;
 	void (*emit)(void *data, struct weir_record *record);
 	void *data;
-	uint64_t began;     /* ns since the epoch: connections older than that are not ours to open */
-	uint64_t time;      /* ns since the epoch, of the last event */
-	uint8_t poll;       /* number of the poll, for "seen" */
+	uint64_t began; /* ns since the epoch: connections older than that are not ours to open */
+	uint64_t time;	/* ns since the epoch, of the last event */
+	uint8_t poll;	/* number of the poll, for "seen" */
 	bool polling;
-	bool updates;       /* this poll gives update records */
-	uint32_t polled;    /* answers of this poll, then of the last one */
-	uint32_t closed;    /* connections whose END waits for counters */
+	bool updates;	 /* this poll gives update records */
+	uint32_t polled; /* answers of this poll, then of the last one */
+	uint32_t closed; /* connections whose END waits for counters */
 	/* Lost NEW events: since the last poll began; before it. What a poll
 	 * finds again is not lost. */
 	struct weir_losses fresh, settling;
 	struct weir_losses other[WEIR_LOSS_MAX]; /* for a tick from next_gap on */
-	uint64_t next_gap;  /* monotonic ns */
+	uint64_t next_gap;			 /* monotonic ns */
 	struct weir_pipeline_stats stats;
 };
 
 int weir_follow_init(struct weir_follow *f, const struct weir_pipeline_config *config,
-		     struct weir_world *world,
-		     void (*emit)(void *data, struct weir_record *record), void *data,
-		     uint64_t began);
+		     struct weir_world *world, void (*emit)(void *data, struct weir_record *record),
+		     void *data, uint64_t began);
 /* Emits what is summed up and the losses that are not reported yet. */
 void weir_follow_done(struct weir_follow *f);
 

@@ -21,8 +21,7 @@ struct weir_flow_name {
 
 /* One reference, or NULL when memory is short or there is nothing to name.
  * node: for an address that is a node's and no pod's. */
-struct weir_flow_name *weir_flow_name_get(struct weir_flow_name **table,
-					  const struct weir_pod *pod,
+struct weir_flow_name *weir_flow_name_get(struct weir_flow_name **table, const struct weir_pod *pod,
 					  const struct weir_node *node);
 void weir_flow_name_put(struct weir_flow_name **table, struct weir_pool *pool,
 			struct weir_flow_name *name);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,11 +20,11 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
-#define BATCH 256u
+#define BATCH	   256u
 #define SOURCE_FDS 8
-#define ALL_FDS 32
-#define SECOND_NS 1000000000ull
-#define NEVER UINT64_MAX
+#define ALL_FDS	   32
+#define SECOND_NS  1000000000ull
+#define NEVER	   UINT64_MAX
 
 struct weir_pipeline {
 	struct weir_pipeline_config config;
@@ -33,7 +34,7 @@ struct weir_pipeline {
 	struct weir_follow follow;
 	pthread_t thread;
 	bool running;
-	int stop; /* eventfd */
+	int stop;			 /* eventfd */
 	uint64_t next_update, next_poll; /* monotonic ns; the second: not before */
 	uint64_t next_complaint;
 	unsigned n; /* events read, not yet followed */
@@ -82,7 +83,7 @@ static void on_flow(void *data, const struct weir_flow *flow)
 
 struct weir_flow_sink weir_pipeline_sink(struct weir_pipeline *p)
 {
-	return (struct weir_flow_sink){ .flow = on_flow, .data = p };
+	return (struct weir_flow_sink){.flow = on_flow, .data = p};
 }
 
 int weir_pipeline_new(const struct weir_pipeline_config *config, struct weir_world *world,
@@ -156,8 +157,8 @@ static int idle_ms(struct weir_pipeline *p)
 	int publisher = weir_publisher_timeout(p->publisher);
 
 	if (!p->follow.polling)
-		next = earlier(next, weir_follow_wants_poll(&p->follow) ? p->next_poll :
-									  p->next_update);
+		next = earlier(next,
+			       weir_follow_wants_poll(&p->follow) ? p->next_poll : p->next_update);
 	if (publisher >= 0)
 		next = earlier(next, now + (uint64_t)publisher * 1000000u);
 	if (next == NEVER)
@@ -195,7 +196,7 @@ static void tick(struct weir_pipeline *p)
 static int watch(struct pollfd *polls, int used, const int *fds, int n)
 {
 	for (int i = 0; i < n; i++)
-		polls[used + i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+		polls[used + i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	return used + n;
 }
 
@@ -232,10 +233,14 @@ static void *run(void *data)
 int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source,
 			struct weir_error *err)
 {
+	sigset_t all, before;
 	int r;
 
 	p->source = source;
+	sigfillset(&all); /* signals are the main thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
 	r = pthread_create(&p->thread, NULL, run, p);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (r)
 		return weir_error_errno(err, r, "flow thread");
 	pthread_setname_np(p->thread, "weird-flows");

@@ -14,7 +14,7 @@ struct weir_seen_half {
 
 struct weir_seen {
 	struct weir_seen_half now, before;
-	uint32_t max;     /* fingerprints of a generation */
+	uint32_t max;	  /* fingerprints of a generation */
 	uint64_t max_age; /* ns of a generation */
 	uint64_t began;
 };

@@ -12,7 +12,8 @@ struct weir_flow_side_key {
 	int32_t rule;
 	uint16_t n_policies, n_more;
 	uint8_t verdict, reason, tier;
-	struct weir_record_policy policies[WEIR_RECORD_POLICIES_MAX]; /* interned; n_policies count */
+	struct weir_record_policy
+		policies[WEIR_RECORD_POLICIES_MAX]; /* interned; n_policies count */
 };
 
 struct weir_flow_side {

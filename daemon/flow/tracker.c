@@ -13,12 +13,12 @@
 
 #include "weir/cleanup.h"
 
-#define CHUNK 1024u
+#define CHUNK	      1024u
 #define FIRST_BUCKETS 1024u
 
 struct weir_tracker {
 	uint32_t max, count, used; /* used: entries ever taken, numbers 1..used */
-	uint32_t free;             /* list of entries given back */
+	uint32_t free;		   /* list of entries given back */
 	uint32_t n_chunks, n_buckets;
 	struct weir_track **chunks;
 	uint32_t *buckets;
@@ -208,9 +208,9 @@ void weir_tracker_each(struct weir_tracker *t, void (*fn)(void *data, struct wei
 
 static struct weir_tuple tuple(const struct weir_track *track, unsigned from)
 {
-	struct weir_tuple t = { .sport = track->ports[from],
-				.dport = track->ports[from + 1],
-				.protocol = track->protocol };
+	struct weir_tuple t = {.sport = track->ports[from],
+			       .dport = track->ports[from + 1],
+			       .protocol = track->protocol};
 
 	t.src.family = t.dst.family = track->family;
 	memcpy(t.src.bytes, track->addrs[from], 16);

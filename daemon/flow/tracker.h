@@ -16,20 +16,20 @@ enum weir_track_state {
 
 /* One connection. There may be hundreds of thousands: mind the size. */
 struct weir_track {
-	uint32_t next; /* of its bucket, or of the free list; 0: none */
-	uint32_t id;   /* of conntrack */
-	uint64_t flow; /* of the records */
-	uint64_t start, closed; /* ns since the epoch */
+	uint32_t next;		       /* of its bucket, or of the free list; 0: none */
+	uint32_t id;		       /* of conntrack */
+	uint64_t flow;		       /* of the records */
+	uint64_t start, closed;	       /* ns since the epoch */
 	uint64_t packets[2], bytes[2]; /* as last reported by the kernel */
 	struct weir_annotation annotation;
 	uint8_t addrs[4][16]; /* original src, dst; reply src, dst */
 	uint16_t ports[4];
 	uint8_t family, protocol;
-	uint8_t state; /* weir_track_state */
-	uint8_t end;   /* CLOSED: weir_end_reason */
-	uint8_t seen;  /* number of the poll that saw it last */
+	uint8_t state;	 /* weir_track_state */
+	uint8_t end;	 /* CLOSED: weir_end_reason */
+	uint8_t seen;	 /* number of the poll that saw it last */
 	bool superseded; /* its tuple lives again in a younger entry */
-	bool found;      /* recovered: its NEW was not seen */
+	bool found;	 /* recovered: its NEW was not seen */
 };
 
 struct weir_tracker;
