@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* weirctl policies: what is in force here, and what the source refused. */
+#include "cli/list.h"
+#include "weir/cleanup.h"
+
+static const struct weirctl_column columns[] = {
+	{"TIER", 0, false}, {"NAMESPACE", 6, false}, {"NAME", 12, false}, {"DIRECTIONS", 0, false},
+	{"RULES", 0, true}, {"LOCAL PODS", 0, true}, {"MODE", 0, false},  {"GEN", 0, true},
+};
+
+static void join_directions(const cJSON *item, char *buf, size_t size)
+{
+	const cJSON *name;
+	size_t len = 0;
+
+	buf[0] = 0;
+	cJSON_ArrayForEach (name, weirctl_member(item, "directions")) {
+		if (cJSON_IsString(name) && len < size)
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? "," : "",
+						name->valuestring);
+	}
+}
+
+static void row(struct weirctl_table *table, const cJSON *item)
+{
+	const cJSON *rules = weirctl_member(item, "rules");
+	char directions[32], n_rules[16], selected[16], generation[24];
+	const char *cells[WEIR_ARRAY_SIZE(columns)];
+
+	join_directions(item, directions, sizeof(directions));
+	snprintf(n_rules, sizeof(n_rules), "%.0f",
+		 weirctl_number(rules, "ingress") + weirctl_number(rules, "egress"));
+	snprintf(selected, sizeof(selected), "%.0f", weirctl_number(item, "selected"));
+	snprintf(generation, sizeof(generation), "%.0f", weirctl_number(item, "generation"));
+	cells[0] = weirctl_text(item, "tier");
+	cells[1] = weirctl_text(item, "namespace");
+	cells[2] = weirctl_text(item, "name");
+	cells[3] = directions;
+	cells[4] = n_rules;
+	cells[5] = selected;
+	cells[6] = weirctl_true(item, "staged") ? "staged" : "enforced";
+	cells[7] = generation;
+	weirctl_table_row(table, WEIRCTL_PLAIN, cells);
+}
+
+static void print_refused(const struct weirctl *ctl, const cJSON *result)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach (item, weirctl_member(result, "errors"))
+		printf("%srefused%s  %s\n         %s\n", weirctl_style(ctl, WEIRCTL_BAD),
+		       weirctl_style(ctl, WEIRCTL_PLAIN), weirctl_text(item, "file"),
+		       weirctl_text(item, "error"));
+}
+
+int weirctl_policies(struct weirctl *ctl, struct weir_error *err)
+{
+	static const struct weirctl_list list = {
+		.method = "policies",
+		.columns = columns,
+		.n_columns = WEIR_ARRAY_SIZE(columns),
+		.row = row,
+		.after = print_refused,
+	};
+
+	return weirctl_show_list(ctl, &list, err);
+}
