@@ -13,6 +13,7 @@
 #include <linux/netfilter/nfnetlink_compat.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "backends/flow/attr.h"
 #include "backends/flow/packet.h"
@@ -96,8 +97,9 @@ int weir_nflog_open(struct weir_nflog *log, const struct weir_flow_config *confi
 		r = configure_group(log, config->nflog_group);
 	if (r < 0)
 		weir_nflog_close(log);
-	if (r == -EBUSY)
-		return weir_error_set(err, EBUSY,
+	if (r == -EBUSY || (r == -EPERM && geteuid() == 0)) /* EPERM: it has another owner */
+		return weir_error_set(
+			err, EBUSY,
 				      "NFLOG group %u is read by another process: stop it or "
 				      "configure another group",
 				      config->nflog_group);
