@@ -29,3 +29,25 @@ cli_libs = cli/libcli.a $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(ZMQ_LIBS)
 bin_PROGRAMS += cli/weirctl
 cli_weirctl_SOURCES = cli/main.c
 cli_weirctl_LDADD = $(cli_libs)
+
+dist_man_MANS += docs/man/weirctl.8
+bashcompletion_DATA = conf/completion/weirctl
+EXTRA_DIST += conf/completion/weirctl
+
+# --- tests
+dist_check_SCRIPTS += tests/docs/weirctl.sh
+TESTS += tests/docs/weirctl.sh
+if WEIR_HAVE_TESTS
+cli_tests = tests/unit/cli/duration tests/unit/cli/options tests/unit/cli/table tests/unit/cli/yaml
+check_PROGRAMS += $(cli_tests)
+TESTS += $(cli_tests)
+cli_test_libs = $(cli_libs) $(CMOCKA_LIBS)
+tests_unit_cli_duration_SOURCES = tests/unit/cli/duration.c tests/unit/cli/support.h
+tests_unit_cli_duration_LDADD = $(cli_test_libs)
+tests_unit_cli_options_SOURCES = tests/unit/cli/options.c tests/unit/cli/support.h
+tests_unit_cli_options_LDADD = $(cli_test_libs)
+tests_unit_cli_table_SOURCES = tests/unit/cli/table.c tests/unit/cli/support.h
+tests_unit_cli_table_LDADD = $(cli_test_libs)
+tests_unit_cli_yaml_SOURCES = tests/unit/cli/yaml.c tests/unit/cli/support.h
+tests_unit_cli_yaml_LDADD = $(cli_test_libs)
+endif

@@ -6,7 +6,7 @@
 #include "cli/weirctl.h"
 
 #include <errno.h>
-#include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -61,7 +61,7 @@ static int emit_number(yaml_emitter_t *emitter, double value)
 {
 	char buf[40];
 
-	if (value == floor(value) && fabs(value) < 1e15)
+	if (value > -1e15 && value < 1e15 && value == (double)(int64_t)value)
 		snprintf(buf, sizeof(buf), "%.0f", value);
 	else
 		snprintf(buf, sizeof(buf), "%.17g", value);
