@@ -1,6 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Helpers that every program links. Knows no Kubernetes and no kernel object.
 noinst_LIBRARIES += lib/libweir.a
-lib_libweir_a_SOURCES = lib/addr.c lib/error.c lib/log.c lib/names.c \
+lib_libweir_a_SOURCES = lib/addr.c lib/doc/doc.c lib/doc/doc.h \
+	lib/doc/json.c lib/doc/yaml.c lib/error.c lib/log.c lib/names.c \
 	lib/pool.c lib/rpc.c lib/version.c
 LIBWEIR = lib/libweir.a
+
+if WEIR_HAVE_TESTS
+LIB_TESTS = tests/unit/lib/doc
+check_PROGRAMS += $(LIB_TESTS)
+TESTS += $(LIB_TESTS)
+tests_unit_lib_doc_SOURCES = tests/unit/lib/doc.c
+tests_unit_lib_doc_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS)
+endif

@@ -65,20 +65,14 @@ static const char *const losses[] = {
 NAMES(losses, WEIR_LOSS_MAX);
 
 static const char *const record_types[] = {
-	[WEIR_RECORD_OPEN] = "open",
-	[WEIR_RECORD_UPDATE] = "update",
-	[WEIR_RECORD_END] = "end",
-	[WEIR_RECORD_DENIED] = "denied",
-	[WEIR_RECORD_GAP] = "gap",
+	[WEIR_RECORD_OPEN] = "open",	 [WEIR_RECORD_UPDATE] = "update", [WEIR_RECORD_END] = "end",
+	[WEIR_RECORD_DENIED] = "denied", [WEIR_RECORD_GAP] = "gap",
 };
 NAMES(record_types, WEIR_RECORD_TYPE_MAX);
 
 static const char *const end_reasons[] = {
-	[WEIR_END_NONE] = "none",
-	[WEIR_END_FIN] = "fin",
-	[WEIR_END_RST] = "rst",
-	[WEIR_END_TIMEOUT] = "timeout",
-	[WEIR_END_UNKNOWN] = "unknown",
+	[WEIR_END_NONE] = "none",	[WEIR_END_FIN] = "fin",		[WEIR_END_RST] = "rst",
+	[WEIR_END_TIMEOUT] = "timeout", [WEIR_END_UNKNOWN] = "unknown",
 };
 NAMES(end_reasons, WEIR_END_REASON_MAX);
 
@@ -130,9 +124,8 @@ static const struct {
 	const char *name;
 	uint8_t number;
 } protocols[] = {
-	{ "TCP", WEIR_PROTO_TCP },       { "UDP", WEIR_PROTO_UDP },
-	{ "SCTP", WEIR_PROTO_SCTP },     { "ICMP", WEIR_PROTO_ICMP },
-	{ "ICMPv6", WEIR_PROTO_ICMPV6 },
+	{"TCP", WEIR_PROTO_TCP},   {"UDP", WEIR_PROTO_UDP},	  {"SCTP", WEIR_PROTO_SCTP},
+	{"ICMP", WEIR_PROTO_ICMP}, {"ICMPv6", WEIR_PROTO_ICMPV6},
 };
 
 const char *weir_protocol_name(uint8_t protocol, char *buf)
