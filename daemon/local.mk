@@ -54,3 +54,11 @@ daemon_libweird_a_SOURCES = \
 	daemon/source/source.h \
 	daemon/weird.h \
 	daemon/world.h
+
+if WEIR_HAVE_TESTS
+check_PROGRAMS += tests/unit/daemon/flow/follow
+TESTS += tests/unit/daemon/flow/follow
+tests_unit_daemon_flow_follow_SOURCES = tests/unit/daemon/flow/fakes.c \
+	tests/unit/daemon/flow/fakes.h tests/unit/daemon/flow/follow.c
+tests_unit_daemon_flow_follow_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
+endif
