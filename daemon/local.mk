@@ -35,7 +35,21 @@ daemon_libweird_a_SOURCES = \
 	daemon/flow/sides.h \
 	daemon/flow/tracker.c \
 	daemon/flow/tracker.h \
+	daemon/flows.c \
+	daemon/http/health.c \
+	daemon/http/http.c \
+	daemon/http/http.h \
+	daemon/http/metrics.c \
+	daemon/node/addrs.c \
+	daemon/node/addrs.h \
+	daemon/numbers.c \
+	daemon/numbers.h \
+	daemon/options.c \
+	daemon/options.h \
+	daemon/parts.c \
+	daemon/parts.h \
 	daemon/publish/publish.h \
+	daemon/purge.c \
 	daemon/query/coverage.c \
 	daemon/query/dump.c \
 	daemon/query/endpoints.c \
@@ -49,9 +63,23 @@ daemon_libweird_a_SOURCES = \
 	daemon/query/status.c \
 	daemon/query/wait.c \
 	daemon/query/words.c \
+	daemon/reconcile/bridge.c \
+	daemon/reconcile/bridge.h \
+	daemon/reconcile/guards.c \
+	daemon/reconcile/guards.h \
+	daemon/reconcile/reconcile.c \
 	daemon/reconcile/reconcile.h \
 	daemon/rpc/server.h \
+	daemon/source/catalog.c \
+	daemon/source/files.c \
+	daemon/source/fingerprint.c \
+	daemon/source/kinds.c \
+	daemon/source/manifest.h \
 	daemon/source/source.h \
+	daemon/source/watch.c \
+	daemon/source/watch.h \
+	daemon/systemd.c \
+	daemon/systemd.h \
 	daemon/weird.h \
 	daemon/world.h
 

@@ -19,6 +19,7 @@ struct weir_source;	/* daemon/source/source.h */
 struct weir_reconcile;	/* daemon/reconcile/reconcile.h */
 struct weir_http;	/* daemon/http/http.h */
 struct weir_node_addrs; /* daemon/node/addrs.h */
+struct weird_numbering; /* daemon/flows.c */
 
 struct weird {
 	uv_loop_t *loop;
@@ -34,6 +35,7 @@ struct weird {
 	struct weir_rpc_server *rpc;
 	struct weir_http *http;
 	struct weir_node_addrs *node_addrs;
-	int64_t started; /* seconds since the epoch */
-	char boot[40];	 /* boot id of the node */
+	struct weird_numbering *numbering; /* of flow records */
+	int64_t started;		   /* seconds since the epoch */
+	char boot[40];			   /* boot id of the node */
 };

@@ -14,12 +14,12 @@ struct weir_cluster;
 
 struct weir_world {
 	pthread_mutex_t lock;
-	struct weir_pool *pool;         /* all strings of cluster and policies */
-	struct weir_cluster *cluster;   /* what exists */
+	struct weir_pool *pool;		/* all strings of cluster and policies */
+	struct weir_cluster *cluster;	/* what exists */
 	struct weir_compiler *compiler; /* what follows from it */
-	const char *node;               /* name of this node */
-	size_t n_node_addrs;            /* addresses of this node's own interfaces */
-	struct weir_addr *node_addrs;   /* sorted */
-	size_t n_guards;                /* ranges from which local pods get addresses */
+	const char *node;		/* name of this node */
+	size_t n_node_addrs;		/* addresses of this node's own interfaces */
+	struct weir_addr *node_addrs;	/* sorted */
+	size_t n_guards;		/* ranges from which local pods get addresses */
 	struct weir_prefix *guards;
 };

@@ -132,6 +132,13 @@ int weir_cluster_new(struct weir_pool *pool, struct weir_compiler *compiler,
 	return 0;
 }
 
+int weir_cluster_set_node_name(struct weir_cluster *c, const char *node)
+{
+	weir_pool_put_string(c->pool, c->node);
+	c->node = node ? weir_pool_string(c->pool, node) : NULL;
+	return node && !c->node ? -ENOMEM : 0;
+}
+
 /* The compiler that borrowed the objects must be gone, or is not used again. */
 void weir_cluster_free(struct weir_cluster **cluster)
 {
@@ -157,6 +164,7 @@ void weir_cluster_free(struct weir_cluster **cluster)
 	weir_addresses_clear(&c->pods_by_addr);
 	weir_addresses_clear(&c->nodes_by_addr);
 	weir_addresses_clear(&c->services_by_addr);
+	weir_pool_put_string(c->pool, c->node);
 	free(c);
 }
 
@@ -289,7 +297,8 @@ int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod)
 	if (old && !local)
 		weir_cluster_leave_pod(c, old);
 	weir_cluster_bury(c, WEIR_OBJECT_POD, old);
-	return local ? weir_cluster_local_update(c, local, pod) : weir_cluster_enter_pod(c, pod);
+	return local ? weir_cluster_local_update(c, local, pod)
+		     : weir_cluster_enter_manifest(c, pod);
 }
 
 void weir_cluster_remove_pod(struct weir_cluster *c, const char *ns, const char *name)

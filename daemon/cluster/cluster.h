@@ -19,6 +19,11 @@ int weir_cluster_new(struct weir_pool *pool, struct weir_compiler *compiler,
 		     struct weir_cluster **ret);
 void weir_cluster_free(struct weir_cluster **cluster);
 
+/* Which node is ours. A pod that its manifest puts on this node is enforced from
+ * what the manifest says, also when no CNI ADD told of it: it ran before weir
+ * came. NULL or never called: no pod is. */
+int weir_cluster_set_node_name(struct weir_cluster *c, const char *node);
+
 /* Take over an object, in place of one with the same name. */
 int weir_cluster_set_namespace(struct weir_cluster *c, struct weir_namespace *ns);
 int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod);

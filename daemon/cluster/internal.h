@@ -31,6 +31,7 @@ struct weir_local {
 struct weir_cluster {
 	struct weir_pool *pool;
 	struct weir_compiler *compiler;
+	const char *node;			   /* interned; NULL: not told */
 	struct weir_table tables[WEIR_OBJECT_MAX]; /* as the source has them */
 	struct weir_table locals;
 	struct weir_addresses pods_by_addr, nodes_by_addr, services_by_addr;
@@ -44,6 +45,8 @@ bool weir_cluster_key(const struct weir_cluster *c, const char *kind, const char
 		      const char *name, struct weir_key *ret);
 /* Frees the object after the next commit. */
 void weir_cluster_bury(struct weir_cluster *c, enum weir_object_kind kind, void *object);
+/* The pod of a manifest counts: becomes local when it runs on our node. */
+int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod);
 /* The pod that counts: in the compiler and in the index. */
 int weir_cluster_enter_pod(struct weir_cluster *c, struct weir_pod *pod);
 void weir_cluster_leave_pod(struct weir_cluster *c, struct weir_pod *pod);

@@ -2,7 +2,8 @@
 /*
  * Pods of this node: the manifest tells labels, ports and uid, CNI tells the
  * addresses. While there is an endpoint, the pod made of both stands in the
- * manifest's place; without a manifest it is a pod without labels.
+ * manifest's place; without a manifest it is a pod without labels. A manifest
+ * that puts a pod on this node is enough to enforce it.
  */
 #include "daemon/cluster/internal.h"
 
@@ -28,6 +29,12 @@ int weir_cluster_enter_pod(struct weir_cluster *c, struct weir_pod *pod)
 	return is_indexed(pod)
 		       ? weir_addresses_claim(&c->pods_by_addr, pod, pod->addrs, pod->n_addrs)
 		       : 0;
+}
+
+int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod)
+{
+	pod->local = c->node && pod->node == c->node && is_indexed(pod) && pod->n_addrs;
+	return weir_cluster_enter_pod(c, pod);
 }
 
 void weir_cluster_leave_pod(struct weir_cluster *c, struct weir_pod *pod)
@@ -130,6 +137,10 @@ void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const cha
 		return;
 	manifest = manifest_of(c, local);
 	free_local(c, local);
-	if (manifest)
-		weir_cluster_enter_pod(c, manifest);
+	if (!manifest)
+		return;
+	/* The pod is gone whatever its manifest still says: its address may be the
+	 * next pod's, which must not meet this one's policies. */
+	manifest->local = false;
+	weir_cluster_enter_pod(c, manifest);
 }

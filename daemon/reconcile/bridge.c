@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Called after each apply, before anything is said to be enforced. The usual
+ * case costs reading two settings; only when they are off it asks the kernel
+ * whether an endpoint hangs on a bridge.
+ */
+#include "daemon/reconcile/bridge.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netlink/netlink.h>
+#include <netlink/route/link.h>
+#include <netlink/socket.h>
+#include <unistd.h>
+
+#include "daemon/weird.h"
+#include "weir/cleanup.h"
+#include "weir/log.h"
+
+static const char *const settings[] = {
+	"/proc/sys/net/bridge/bridge-nf-call-iptables",
+	"/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+};
+
+static void cleanup_socket(struct nl_sock **sock)
+{
+	if (*sock)
+		nl_socket_free(*sock);
+}
+
+/* An interface whose name is not known may be bridged. */
+static bool is_bridged(struct nl_sock *sock, const char *ifname)
+{
+	struct rtnl_link *link = NULL;
+	bool bridged;
+
+	if (!ifname)
+		return true;
+	if (rtnl_link_get_kernel(sock, 0, ifname, &link) < 0)
+		return false; /* no such interface: nothing passes through it */
+	bridged = rtnl_link_get_master(link) != 0;
+	rtnl_link_put(link);
+	return bridged;
+}
+
+static bool has_bridged(const struct weird *d)
+{
+	WEIR_CLEANUP(cleanup_socket) struct nl_sock *sock = nl_socket_alloc();
+	const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints);
+
+	if (!ep)
+		return false;
+	if (!sock || nl_connect(sock, NETLINK_ROUTE) < 0)
+		return true;
+	for (; ep; ep = ep->next) {
+		if (is_bridged(sock, ep->host_ifname))
+			return true;
+	}
+	return false;
+}
+
+static void switch_on(void)
+{
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(settings); i++) {
+		WEIR_AUTO_CLOSE int fd = open(settings[i], O_WRONLY | O_CLOEXEC);
+
+		if (fd >= 0 && write(fd, "1", 1) == 1)
+			weir_log(WEIR_LOG_INFO, "bridged packets now pass the hooks", "set",
+				 settings[i], NULL);
+	}
+}
+
+int weir_bridge_ensure(struct weird *d, struct weir_error *err)
+{
+	int r = weir_backend_bridge_check(err);
+
+	if (r == 0 || !has_bridged(d))
+		return 0;
+	if (d->config->bridge_netfilter == WEIR_SETTING_SET) {
+		switch_on();
+		r = weir_backend_bridge_check(err);
+	}
+	return r < 0 ? weir_error_prefix(err, r, "not enforced") : 0;
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* br_netfilter: without it pods of one bridge reach each other past the hooks. */
+#include "weir/error.h"
+
+struct weird;
+
+/* 0 when no pod is bridged, or when bridged packets pass the hooks, or do so
+ * now (bridgeNetfilter: set). Else what is enforced is not all there is. */
+int weir_bridge_ensure(struct weird *d, struct weir_error *err);
