@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -184,14 +183,6 @@ static int read_file(int fd, off_t size, char **ret, size_t *ret_len)
 	return 0;
 }
 
-static void fail(struct files *s, struct file *file, int r)
-{
-	struct weir_error err;
-
-	weir_error_errno(&err, -r, "%s", file->name);
-	weir_catalog_fail(&s->catalog, &file->manifest, err.text);
-}
-
 static void log_errors(const struct file *file)
 {
 	for (size_t i = 0; i < file->manifest.n_errors; i++)
@@ -199,34 +190,51 @@ static void log_errors(const struct file *file)
 			 NULL);
 }
 
+static void fail(struct files *s, struct file *file, int r)
+{
+	struct weir_error err;
+
+	weir_error_errno(&err, -r, "%s", file->name);
+	weir_catalog_fail(&s->catalog, &file->manifest, err.text);
+	log_errors(file);
+}
+
+static int open_file(int dir, const char *name, struct stat *ret)
+{
+	WEIR_AUTO_CLOSE int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, ret) < 0)
+		return -errno;
+	if (!S_ISREG(ret->st_mode))
+		return -EISDIR;
+	if (ret->st_size > FILE_MAX)
+		return -EFBIG;
+	return weir_take_fd(fd);
+}
+
 /* The file is there: read it when it is another than the one read before. */
 static void load(struct files *s, struct file *file, int dir)
 {
-	WEIR_AUTO_CLOSE int fd = openat(dir, file->name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	WEIR_AUTO_CLOSE int fd = open_file(dir, file->name, &st);
 	WEIR_AUTO_FREE char *text = NULL;
 	struct stamp stamp;
-	struct stat st;
-	size_t len;
-	int r = 0;
+	size_t len = 0;
+	int r;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		r = -errno;
-	else if (!S_ISREG(st.st_mode))
-		r = -EISDIR;
-	else if (st.st_size > FILE_MAX)
-		r = -EFBIG;
-	if (r == 0) {
-		stamp = stamp_of(&st);
-		if (!file->dirty && !file->manifest.stale && same_stamp(&stamp, &file->stamp))
-			return;
-		file->dirty = true;
-		if (is_being_written(fd))
-			return;
-		r = read_file(fd, st.st_size, &text, &len);
+	if (fd < 0) {
+		fail(s, file, fd);
+		return;
 	}
+	stamp = stamp_of(&st);
+	if (!file->dirty && !file->manifest.stale && same_stamp(&stamp, &file->stamp))
+		return;
+	file->dirty = true;
+	if (is_being_written(fd))
+		return;
+	r = read_file(fd, st.st_size, &text, &len);
 	if (r < 0) {
 		fail(s, file, r);
-		log_errors(file);
 		return;
 	}
 	file->stamp = stamp;
