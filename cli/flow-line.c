@@ -10,14 +10,19 @@
 #include <time.h>
 
 #include "cli/table.h"
+#include "weir/cleanup.h"
 
 enum {
 	TEXT_MAX = 1024,
+	GAP = 2,
 	TIME_WIDTH = 12,
 	VERDICT_WIDTH = 7,
-	SRC_MIN = 12,
+	INDENT = TIME_WIDTH + GAP,
+	NAME_MIN = 12,
+	NAME_CAP = 48,
 	PORT_MIN = 8,
-	WHY_MIN = 20
+	PORT_CAP = 12,
+	WHY_OWN_LINE = 60, /* a reason that has less room than this gets a line of its own */
 };
 
 static bool peer_matches(const struct flow_filter *f, const cJSON *peer)
@@ -134,29 +139,37 @@ static unsigned grown(unsigned width, const char *text, unsigned max)
 	return n > width ? n : width;
 }
 
+/* The reason, on a line of its own where it would be cut to a few words. */
+static void put_why(const struct flow_lines *l, const char *why, unsigned used)
+{
+	unsigned room = l->ctl->width > used ? l->ctl->width - used : 1, n = weirctl_columns(why);
+
+	if (!l->ctl->width) {
+		room = n;
+	} else if (n > room && room < WHY_OWN_LINE && l->ctl->width > 2 * INDENT) {
+		fprintf(stdout, "\n%*s", INDENT, "");
+		room = l->ctl->width - INDENT;
+	}
+	weirctl_put(stdout, why, room, false, true);
+}
+
 static void put_columns(const struct flow_lines *l, const char *const *cells,
 			enum weirctl_style style)
 {
-	const struct weirctl *ctl = l->ctl;
-	unsigned used = TIME_WIDTH + VERDICT_WIDTH + l->src + l->dst + l->port + 5 * 2;
-	unsigned room = ctl->width > used ? ctl->width - used : 0;
+	const unsigned widths[] = {TIME_WIDTH, VERDICT_WIDTH, l->src, l->dst, l->port};
+	unsigned used = 0;
 
-	weirctl_put(stdout, cells[0], TIME_WIDTH, false, false);
-	fputs("  ", stdout);
-	fputs(weirctl_style(ctl, style), stdout);
-	weirctl_put(stdout, cells[1], VERDICT_WIDTH, false, false);
-	if (style != WEIRCTL_DIM)
-		fputs(weirctl_style(ctl, WEIRCTL_PLAIN), stdout);
-	fputs("  ", stdout);
-	weirctl_put(stdout, cells[2], l->src, false, false);
-	fputs("  ", stdout);
-	weirctl_put(stdout, cells[3], l->dst, false, false);
-	fputs("  ", stdout);
-	weirctl_put(stdout, cells[4], l->port, false, false);
-	fputs("  ", stdout);
-	weirctl_put(stdout, cells[5], ctl->width ? (room ? room : 1) : weirctl_columns(cells[5]),
-		    false, true);
-	fprintf(stdout, "%s\n", style == WEIRCTL_DIM ? weirctl_style(ctl, WEIRCTL_PLAIN) : "");
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(widths); i++) {
+		if (i == 1 || style == WEIRCTL_DIM)
+			fputs(weirctl_style(l->ctl, style), stdout);
+		weirctl_put(stdout, cells[i], widths[i], false, false);
+		if (i == 1 && style != WEIRCTL_DIM)
+			fputs(weirctl_style(l->ctl, WEIRCTL_PLAIN), stdout);
+		fprintf(stdout, "%*s", GAP, "");
+		used += widths[i] + GAP;
+	}
+	put_why(l, cells[WEIR_ARRAY_SIZE(widths)], used);
+	fprintf(stdout, "%s\n", style == WEIRCTL_DIM ? weirctl_style(l->ctl, WEIRCTL_PLAIN) : "");
 }
 
 static void put_head(struct flow_lines *l)
@@ -186,37 +199,47 @@ void flow_note(struct flow_lines *l, const char *text)
 		weirctl_style(l->ctl, WEIRCTL_PLAIN));
 }
 
-void flow_line(struct flow_lines *l, const cJSON *record)
+/* What a name column may take: half of what time, verdict and port leave. */
+static unsigned name_cap(const struct flow_lines *l)
+{
+	unsigned fixed = TIME_WIDTH + VERDICT_WIDTH + PORT_CAP + 5 * GAP;
+	unsigned width = l->ctl->width, cap;
+
+	if (!width)
+		return 0;
+	cap = width > fixed ? (width - fixed) / 2 : 0;
+	return cap < NAME_MIN ? NAME_MIN : cap > NAME_CAP ? NAME_CAP : cap;
+}
+
+static void put_record(struct flow_lines *l, const cJSON *record, bool ended)
 {
 	char time_of_day[32], src[TEXT_MAX], dst[TEXT_MAX], port[64], why[TEXT_MAX];
-	const char *type = weirctl_text(record, "type");
-	unsigned width = l->ctl->width, share = 0;
-	bool ended = strcmp(type, "end") == 0;
-	enum weirctl_style style;
+	const char *cells[] = {time_of_day, ended ? "ended" : weirctl_text(record, "verdict"),
+			       src,	    dst,
+			       port,	    why};
 
-	if (strcmp(type, "gap") == 0) {
-		put_gap(l, record);
-		return;
-	}
-	if (strcmp(type, "update") == 0)
-		return;
 	format_time(record, time_of_day, sizeof(time_of_day));
 	format_peer(weirctl_member(record, "src"), src, sizeof(src));
 	format_peer(weirctl_member(record, "dst"), dst, sizeof(dst));
 	format_port(record, port, sizeof(port));
 	format_why(record, why, sizeof(why));
-	if (width)
-		share = width > 90 ? (width - 50) / 2 - WHY_MIN / 4 : SRC_MIN;
-	if (share > 48)
-		share = 48;
-	l->src = grown(l->src > SRC_MIN ? l->src : SRC_MIN, src, share);
-	l->dst = grown(l->dst > SRC_MIN ? l->dst : SRC_MIN, dst, share);
-	l->port = grown(l->port > PORT_MIN ? l->port : PORT_MIN, port, 12);
+	l->src = grown(l->src > NAME_MIN ? l->src : NAME_MIN, src, name_cap(l));
+	l->dst = grown(l->dst > NAME_MIN ? l->dst : NAME_MIN, dst, name_cap(l));
+	l->port = grown(l->port > PORT_MIN ? l->port : PORT_MIN, port, PORT_CAP);
 	if (!l->headed)
 		put_head(l);
-	style = ended ? WEIRCTL_DIM : weirctl_denied(record) ? WEIRCTL_BAD : WEIRCTL_GOOD;
-	put_columns(l,
-		    (const char *[]){time_of_day, ended ? "ended" : weirctl_text(record, "verdict"),
-				     src, dst, port, why},
-		    style);
+	put_columns(l, cells,
+		    ended		     ? WEIRCTL_DIM
+		    : weirctl_denied(record) ? WEIRCTL_BAD
+					     : WEIRCTL_GOOD);
+}
+
+void flow_line(struct flow_lines *l, const cJSON *record)
+{
+	const char *type = weirctl_text(record, "type");
+
+	if (strcmp(type, "gap") == 0)
+		put_gap(l, record);
+	else if (strcmp(type, "update") != 0)
+		put_record(l, record, strcmp(type, "end") == 0);
 }

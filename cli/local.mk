@@ -35,8 +35,8 @@ bashcompletion_DATA = conf/completion/weirctl
 EXTRA_DIST += conf/completion/weirctl
 
 # --- tests
-dist_check_SCRIPTS += tests/docs/weirctl.sh
-TESTS += tests/docs/weirctl.sh
+dist_check_SCRIPTS += tests/cli/live.py tests/docs/weirctl.sh
+TESTS += tests/cli/live.py tests/docs/weirctl.sh
 if WEIR_HAVE_TESTS
 cli_tests = tests/unit/cli/duration tests/unit/cli/options tests/unit/cli/table tests/unit/cli/yaml
 check_PROGRAMS += $(cli_tests)

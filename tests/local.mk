@@ -10,3 +10,6 @@ E2E_PROMISES = tests/e2e/kill.py tests/e2e/no_window.py tests/e2e/no_wrong_verdi
 dist_check_SCRIPTS += $(E2E_PROMISES)
 TESTS += $(E2E_PROMISES)
 EXTRA_DIST += tests/e2e/streams.py
+# Which folder may know which, and that the documents name what exists.
+dist_check_SCRIPTS += tests/structure.py
+TESTS += tests/structure.py
