@@ -1,1 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
+# Examples and units. weird.yaml is the defaults, with words (a test compares).
+dist_doc_DATA = conf/weird.yaml
+systemdunit_DATA = conf/weird.service
+EXTRA_DIST += conf/weird.service.in
+CLEANFILES += conf/weird.service
+conf/weird.service: conf/weird.service.in Makefile
+	$(AM_V_GEN)$(MKDIR_P) conf && $(SED) 's|@sbindir@|$(sbindir)|' $(srcdir)/conf/weird.service.in > $@

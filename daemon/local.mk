@@ -90,3 +90,24 @@ tests_unit_daemon_flow_follow_SOURCES = tests/unit/daemon/flow/fakes.c \
 	tests/unit/daemon/flow/fakes.h tests/unit/daemon/flow/follow.c
 tests_unit_daemon_flow_follow_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
 endif
+
+if WEIR_HAVE_TESTS
+DAEMON_TESTS = \
+	tests/unit/daemon/cluster/index \
+	tests/unit/daemon/config/config
+check_PROGRAMS += $(DAEMON_TESTS)
+TESTS += $(DAEMON_TESTS)
+tests_unit_daemon_cluster_index_SOURCES = tests/unit/daemon/cluster/index.c
+tests_unit_daemon_cluster_index_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_daemon_config_config_SOURCES = tests/unit/daemon/config/config.c
+tests_unit_daemon_config_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
+	$(CMOCKA_LIBS)
+endif
+
+if WEIR_FUZZERS
+FUZZERS += tests/fuzz/config
+endif
+EXTRA_DIST += tests/fuzz/corpus/config
+tests_fuzz_config_SOURCES = tests/fuzz/config.c
+tests_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS)

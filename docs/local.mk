@@ -1,2 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += docs/RPC.md
+dist_man_MANS += docs/man/weird.8 docs/man/weird.yaml.5

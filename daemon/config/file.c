@@ -162,7 +162,7 @@ static int walk_section(const struct walk *w, const char *prefix, const cJSON *s
 		if (snprintf(name, sizeof(name) - 1, "%s%s", prefix, node->string) >=
 		    (int)sizeof(name) - 1)
 			return unknown_key(w, line, prefix, node->string);
-		key = weir_config_key(name);
+		key = strchr(node->string, '.') ? NULL : weir_config_key(name);
 		if (key) {
 			r = set_key(w, key, node);
 		} else if (!*node->string || !is_section(name)) {

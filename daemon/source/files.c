@@ -195,6 +195,8 @@ static void fail(struct files *s, struct file *file, int r)
 	struct weir_error err;
 
 	weir_error_errno(&err, -r, "%s", file->name);
+	if (file->manifest.n_errors == 1 && !strcmp(file->manifest.errors[0], err.text))
+		return; /* no news */
 	weir_catalog_fail(&s->catalog, &file->manifest, err.text);
 	log_errors(file);
 }
