@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/cluster/cluster.h"
+#include "daemon/reconcile/bridge.h"
 #include "weir/cleanup.h"
 
 enum weir_bridge_netfilter weir_query_bridge_netfilter(int family)
@@ -38,10 +39,9 @@ const char *weir_query_unenforced(const struct weird *d, const struct weir_endpo
 		return "it has finished";
 	if (!ep->realised)
 		return "the kernel does not enforce it yet: see weirctl status";
-	for (size_t i = 0; i < ep->n_addrs; i++)
-		if (weir_query_bridge_netfilter(ep->addrs[i].family) == WEIR_BRIDGE_OFF)
-			return "bridge-nf-call-iptables or -ip6tables is 0: "
-			       "pods on one bridge bypass enforcement";
+	if (weir_bridge_bypassed(ep))
+		return "it hangs on a bridge, and bridge-nf-call-iptables or -ip6tables is 0: "
+		       "pods on one bridge bypass enforcement";
 	return NULL;
 }
 

@@ -59,6 +59,16 @@ static bool has_bridged(const struct weird *d)
 	return false;
 }
 
+bool weir_bridge_bypassed(const struct weir_endpoint *ep)
+{
+	WEIR_CLEANUP(cleanup_socket) struct nl_sock *sock = NULL;
+
+	if (weir_backend_bridge_check(NULL) == 0)
+		return false;
+	sock = nl_socket_alloc();
+	return !sock || nl_connect(sock, NETLINK_ROUTE) < 0 || is_bridged(sock, ep->host_ifname);
+}
+
 static void switch_on(void)
 {
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(settings); i++) {
