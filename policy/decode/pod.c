@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pod v1: labels, addresses, named ports, node, workload. Other fields are the
+ * cluster's business and are not looked at.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/decode/addrs.h"
+#include "policy/decode/fields.h"
+#include "weir/cleanup.h"
+#include "weir/object.h"
+
+#define HASH_LABEL "pod-template-hash"
+
+/* --- named ports ------------------------------------------------------------ */
+
+static int compare_ports(const void *a, const void *b)
+{
+	const struct weir_named_port *x = a, *y = b;
+	int r = strcmp(x->name, y->name);
+
+	return r ? r : x->protocol - y->protocol;
+}
+
+static int add_port(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
+		    struct weir_pod *pod)
+{
+	struct weir_path at_port = weir_path_key(path, "containerPort");
+	const cJSON *number = weir_field(json, "containerPort");
+	struct weir_named_port port = {0}, *grown;
+	const char *name = NULL;
+	int r = weir_field_text(d, path, json, "name", &name);
+
+	if (r < 0 || !name)
+		return r;
+	if (!number)
+		return weir_field_error(d, &at_port, "is missing");
+	r = weir_field_port(d, &at_port, number, &port.port);
+	if (r == 0)
+		r = weir_field_protocol(d, path, json, &port.protocol);
+	if (r < 0)
+		return r;
+	grown = realloc(pod->ports, (pod->n_ports + 1u) * sizeof(*grown));
+	if (!grown)
+		return weir_error_errno(d->err, ENOMEM, "%s", path->text);
+	pod->ports = grown;
+	r = weir_field_string(d, name, &port.name);
+	if (r == 0)
+		pod->ports[pod->n_ports++] = port;
+	return r;
+}
+
+static int add_container(struct weir_decoder *d, const struct weir_path *path,
+			 const cJSON *container, struct weir_pod *pod)
+{
+	struct weir_path at_ports = weir_path_key(path, "ports");
+	const cJSON *ports = NULL, *port;
+	unsigned i = 0;
+	int r = weir_field_array(d, path, container, "ports", &ports);
+
+	if (r < 0)
+		return r;
+	cJSON_ArrayForEach (port, ports) {
+		struct weir_path at = weir_path_index(&at_ports, i++);
+
+		r = add_port(d, &at, port, pod);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Init containers that go on running (restartPolicy: Always) are sidecars;
+ * others have ended before the pod serves anything. */
+static bool has_ports(const cJSON *container, bool init)
+{
+	const char *restart = cJSON_GetStringValue(weir_field(container, "restartPolicy"));
+
+	return !init || (restart && strcmp(restart, "Always") == 0);
+}
+
+static int add_containers(struct weir_decoder *d, const struct weir_path *path, const cJSON *spec,
+			  const char *key, bool init, struct weir_pod *pod)
+{
+	struct weir_path here = weir_path_key(path, key);
+	const cJSON *list = NULL, *container;
+	unsigned i = 0;
+	int r = weir_field_array(d, path, spec, key, &list);
+
+	if (r < 0)
+		return r;
+	cJSON_ArrayForEach (container, list) {
+		struct weir_path at = weir_path_index(&here, i++);
+
+		if (!has_ports(container, init))
+			continue;
+		r = add_container(d, &at, container, pod);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* --- workload ----------------------------------------------------------------- */
+
+/* A ReplicaSet of a Deployment is called NAME-HASH, and its pods carry HASH. */
+static size_t deployment_length(const char *replica_set, const cJSON *labels)
+{
+	const char *hash = cJSON_GetStringValue(weir_field(labels, HASH_LABEL));
+	size_t name = strlen(replica_set), tail = hash ? strlen(hash) : 0;
+
+	if (!tail || name < tail + 2 || replica_set[name - tail - 1] != '-' ||
+	    strcmp(replica_set + name - tail, hash) != 0)
+		return 0;
+	return name - tail - 1;
+}
+
+static int set_workload(struct weir_decoder *d, const char *kind, const char *name, size_t len,
+			struct weir_pod *pod)
+{
+	pod->workload_kind = weir_pool_string(d->pool, kind);
+	pod->workload = weir_pool_string_n(d->pool, name, len);
+	return pod->workload_kind && pod->workload ? 0
+						   : weir_error_errno(d->err, ENOMEM, "%s", kind);
+}
+
+static int decode_workload(struct weir_decoder *d, const cJSON *metadata, struct weir_pod *pod)
+{
+	const cJSON *owner, *owners = weir_field(metadata, "ownerReferences");
+
+	cJSON_ArrayForEach (owner, owners) {
+		const char *kind = cJSON_GetStringValue(weir_field(owner, "kind"));
+		const char *name = cJSON_GetStringValue(weir_field(owner, "name"));
+		size_t len;
+
+		if (!cJSON_IsTrue(weir_field(owner, "controller")) || !kind || !name)
+			continue;
+		len = strcmp(kind, "ReplicaSet") == 0
+			      ? deployment_length(name, weir_field(metadata, "labels"))
+			      : 0;
+		if (len)
+			return set_workload(d, "Deployment", name, len, pod);
+		return set_workload(d, kind, name, strlen(name), pod);
+	}
+	return 0;
+}
+
+/* --- the pod -------------------------------------------------------------------- */
+
+static int decode_addrs(struct weir_decoder *d, const struct weir_path *path, const cJSON *status,
+			struct weir_pod *pod)
+{
+	struct weir_path at = weir_path_key(path, "podIP");
+	struct weir_addr_list list = {0};
+	const char *ip = NULL;
+	uint16_t n = 0;
+	int r = weir_addr_list_add_array(d, path, status, "podIPs", "ip", &list);
+
+	if (r == 0)
+		r = weir_field_text(d, path, status, "podIP", &ip);
+	if (r == 0)
+		r = weir_addr_list_add(d, &at, ip, &list);
+	if (r == 0 && list.n > WEIR_POD_ADDRS_MAX)
+		r = weir_field_error(d, path, "more than %d addresses", WEIR_POD_ADDRS_MAX);
+	pod->addrs = weir_addr_list_take(&list, &n);
+	pod->n_addrs = (uint8_t)n;
+	return r;
+}
+
+static int decode_status(struct weir_decoder *d, const cJSON *json, struct weir_pod *pod)
+{
+	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "status");
+	const cJSON *status = NULL;
+	const char *phase = NULL;
+	int r = weir_field_object(d, &root, json, "status", &status);
+
+	if (r == 0)
+		r = weir_field_text(d, &path, status, "phase", &phase);
+	if (r < 0)
+		return r;
+	pod->finished = phase && (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0);
+	return decode_addrs(d, &path, status, pod);
+}
+
+static int decode_spec(struct weir_decoder *d, const cJSON *json, struct weir_pod *pod)
+{
+	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "spec");
+	const cJSON *spec = NULL;
+	const char *node = NULL;
+	int r = weir_field_object(d, &root, json, "spec", &spec);
+
+	if (r == 0)
+		r = weir_field_text(d, &path, spec, "nodeName", &node);
+	if (r == 0 && node && *node)
+		r = weir_field_string(d, node, &pod->node);
+	if (r < 0)
+		return r;
+	pod->host_network = cJSON_IsTrue(weir_field(spec, "hostNetwork"));
+	r = add_containers(d, &path, spec, "containers", false, pod);
+	if (r == 0)
+		r = add_containers(d, &path, spec, "initContainers", true, pod);
+	if (r == 0 && pod->n_ports)
+		qsort(pod->ports, pod->n_ports, sizeof(*pod->ports), compare_ports);
+	return r;
+}
+
+static int decode_pod(struct weir_decoder *d, const cJSON *json, struct weir_pod *pod)
+{
+	struct weir_path root = weir_path_root(), meta = weir_path_key(&root, "metadata");
+	const cJSON *metadata = weir_field(json, "metadata");
+	const char *uid = NULL;
+	int r = weir_field_name(d, json, &pod->namespace_, &pod->name);
+
+	if (r == 0)
+		r = weir_field_text(d, &meta, metadata, "uid", &uid);
+	if (r == 0 && uid)
+		r = weir_field_string(d, uid, &pod->uid);
+	if (r == 0)
+		r = weir_field_labels(d, &meta, metadata, "labels", NULL, &pod->labels);
+	if (r == 0)
+		r = decode_workload(d, metadata, pod);
+	if (r == 0)
+		r = decode_spec(d, json, pod);
+	if (r == 0)
+		r = decode_status(d, json, pod);
+	return r;
+}
+
+int weir_pod_decode(struct weir_pool *pool, const cJSON *json, struct weir_pod **ret,
+		    struct weir_error *err)
+{
+	struct weir_decoder d = {pool, err};
+	struct weir_pod *pod = calloc(1, sizeof(*pod));
+	int r;
+
+	if (!pod)
+		return weir_error_errno(err, ENOMEM, "Pod");
+	r = decode_pod(&d, json, pod);
+	if (r < 0) {
+		weir_pod_free(pool, &pod);
+		return r;
+	}
+	*ret = pod;
+	return 0;
+}
+
+void weir_pod_free(struct weir_pool *pool, struct weir_pod **pod)
+{
+	struct weir_pod *p = *pod;
+
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->n_ports; i++)
+		weir_pool_put_string(pool, p->ports[i].name);
+	weir_pool_put_string(pool, p->namespace_);
+	weir_pool_put_string(pool, p->name);
+	weir_pool_put_string(pool, p->uid);
+	weir_pool_put_string(pool, p->node);
+	weir_pool_put_string(pool, p->workload_kind);
+	weir_pool_put_string(pool, p->workload);
+	weir_pool_put_labels(pool, p->labels);
+	free(p->addrs);
+	free(p->ports);
+	free(p);
+	*pod = NULL;
+}
+
+/* --- made of parts ---------------------------------------------------------------- */
+
+static int copy_ports(const struct weir_pod *like, struct weir_pod *pod)
+{
+	if (!like->n_ports)
+		return 0;
+	pod->ports = calloc(like->n_ports, sizeof(*pod->ports));
+	if (!pod->ports)
+		return -ENOMEM;
+	for (; pod->n_ports < like->n_ports; pod->n_ports++) {
+		pod->ports[pod->n_ports] = like->ports[pod->n_ports];
+		weir_string_ref(like->ports[pod->n_ports].name);
+	}
+	return 0;
+}
+
+static int copy_manifest(struct weir_pool *pool, const struct weir_pod *like, struct weir_pod *pod)
+{
+	if (!like) {
+		pod->labels = weir_pool_labels(pool, NULL, 0);
+		return pod->labels ? 0 : -ENOMEM;
+	}
+	pod->uid = weir_string_ref(like->uid);
+	pod->node = weir_string_ref(like->node);
+	pod->workload_kind = weir_string_ref(like->workload_kind);
+	pod->workload = weir_string_ref(like->workload);
+	pod->labels = weir_labels_ref(like->labels);
+	pod->host_network = like->host_network;
+	pod->finished = like->finished;
+	return copy_ports(like, pod);
+}
+
+int weir_pod_make(struct weir_pool *pool, const char *namespace_, const char *name,
+		  const struct weir_pod *like, const struct weir_addr *addrs, size_t n_addrs,
+		  bool local, struct weir_pod **ret)
+{
+	struct weir_pod *pod;
+	int r = -ENOMEM;
+
+	if (n_addrs > WEIR_POD_ADDRS_MAX)
+		return -E2BIG;
+	pod = calloc(1, sizeof(*pod));
+	if (!pod)
+		return -ENOMEM;
+	pod->local = local;
+	pod->namespace_ = weir_pool_string(pool, namespace_);
+	pod->name = weir_pool_string(pool, name);
+	pod->addrs = n_addrs ? calloc(n_addrs, sizeof(*addrs)) : NULL;
+	if (pod->namespace_ && pod->name && (pod->addrs || !n_addrs))
+		r = copy_manifest(pool, like, pod);
+	if (r < 0) {
+		weir_pod_free(pool, &pod);
+		return r;
+	}
+	if (n_addrs)
+		memcpy(pod->addrs, addrs, n_addrs * sizeof(*addrs));
+	pod->n_addrs = (uint8_t)n_addrs;
+	*ret = pod;
+	return 0;
+}
