@@ -84,11 +84,14 @@ daemon_libweird_a_SOURCES = \
 	daemon/world.h
 
 if WEIR_HAVE_TESTS
-check_PROGRAMS += tests/unit/daemon/flow/follow
-TESTS += tests/unit/daemon/flow/follow
+check_PROGRAMS += tests/unit/daemon/flow/follow tests/unit/daemon/flow/pipeline
+TESTS += tests/unit/daemon/flow/follow tests/unit/daemon/flow/pipeline
 tests_unit_daemon_flow_follow_SOURCES = tests/unit/daemon/flow/fakes.c \
 	tests/unit/daemon/flow/fakes.h tests/unit/daemon/flow/follow.c
 tests_unit_daemon_flow_follow_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_daemon_flow_pipeline_SOURCES = tests/unit/daemon/flow/fakes.c \
+	tests/unit/daemon/flow/fakes.h tests/unit/daemon/flow/pipeline.c
+tests_unit_daemon_flow_pipeline_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
 endif
 
 if WEIR_HAVE_TESTS

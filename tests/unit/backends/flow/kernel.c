@@ -24,7 +24,7 @@
 static const char rules[] = "table inet t {\n"
 			    " chain nat {\n"
 			    "  type nat hook output priority -100\n"
-			    "  tcp dport 80 dnat ip to 127.0.0.1:8080\n"
+			    "  tcp dport 80 dnat ip to 127.0.0.1:8081\n"
 			    " }\n"
 			    " chain out {\n"
 			    "  type filter hook output priority 0\n"
@@ -183,14 +183,15 @@ static void test_tcp_ends(void **state)
 static void test_nat_has_both_tuples(void **state)
 {
 	struct weir_flow_source *s = open_source(0);
-	WEIR_AUTO_CLOSE int listener = listen_on(8080);
+	/* a port of its own: none of its 4-tuples waits in TIME_WAIT from before */
+	WEIR_AUTO_CLOSE int listener = listen_on(8081);
 	const struct weir_flow *f = &seen.last[WEIR_FLOW_NEW];
 
 	one_tcp(listener, 80, false);
 	read_all(s, 100);
 	assert_int_equal(seen.n[WEIR_FLOW_NEW], 1);
 	assert_int_equal(f->original.dport, 80);
-	assert_int_equal(f->reply.sport, 8080);
+	assert_int_equal(f->reply.sport, 8081);
 	assert_int_equal(f->reply.dport, f->original.sport);
 	s->ops->close(s);
 }
