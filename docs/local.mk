@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += docs/RPC.md
 dist_man_MANS += docs/man/weird.8 docs/man/weird.yaml.5
+EXTRA_DIST += docs/ARCHITECTURE.md

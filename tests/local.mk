@@ -13,3 +13,5 @@ EXTRA_DIST += tests/e2e/streams.py
 # Which folder may know which, and that the documents name what exists.
 dist_check_SCRIPTS += tests/structure.py
 TESTS += tests/structure.py
+dist_check_SCRIPTS += tests/e2e/weirctl.py
+TESTS += tests/e2e/weirctl.py
