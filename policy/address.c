@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Addresses of pods: whose they are, and which identity they have. */
+#include "policy/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static struct weir_prefix key_of(const struct weir_addr *addr)
+{
+	return (struct weir_prefix){ .addr = *addr, .len = weir_addr_bits(addr) };
+}
+
+struct address *weir_address_find(const struct weir_compiler *c, const struct weir_addr *addr)
+{
+	struct weir_prefix key = key_of(addr);
+
+	return (struct address *)weir_trie_find(&c->addresses, &key);
+}
+
+int weir_address_touch(struct weir_compiler *c, struct address *a)
+{
+	return WEIR_QUEUE(&c->q_addresses, a);
+}
+
+static int claim(struct weir_compiler *c, struct claim *cl, const struct weir_addr *addr)
+{
+	struct address *a = weir_address_find(c, addr);
+
+	if (!a) {
+		a = calloc(1, sizeof(*a));
+		if (!a)
+			return -ENOMEM;
+		a->node.key = key_of(addr);
+		if (weir_trie_insert(&c->addresses, &a->node) < 0) {
+			free(a);
+			return -ENOMEM;
+		}
+	}
+	cl->address = a;
+	cl->below = a->top;
+	a->top = cl;
+	return weir_address_touch(c, a);
+}
+
+int weir_address_claim(struct weir_compiler *c, struct pod *pod)
+{
+	for (uint8_t i = 0; i < pod->n_claims; i++) {
+		pod->claims[i].pod = pod;
+		if (claim(c, &pod->claims[i], &pod->pod->addrs[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int weir_address_release(struct weir_compiler *c, struct pod *pod)
+{
+	for (uint8_t i = 0; i < pod->n_claims; i++) {
+		struct claim *cl = &pod->claims[i], **at = &cl->address->top;
+
+		while (*at && *at != cl)
+			at = &(*at)->below;
+		if (*at)
+			*at = cl->below;
+		if (weir_address_touch(c, cl->address) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int identify(struct weir_compiler *c, struct address *a)
+{
+	const struct pod *pod = a->top ? a->top->pod : NULL;
+	struct identity *old = a->identity, *now = NULL;
+
+	if (pod && weir_identity_get(c, pod->space, pod->pod->labels, pod->ports,
+				     weir_named_of(c, &a->node.key), &now) < 0)
+		return -ENOMEM;
+	if (now == old)
+		return 0;
+	a->identity = now;
+	if (now)
+		now->n_addresses++;
+	if (!old || --old->n_addresses)
+		return 0;
+	return weir_identity_queue(c, old);
+}
+
+int weir_addresses_identify(struct weir_compiler *c)
+{
+	for (uint32_t i = 0; i < c->q_addresses.n; i++) {
+		if (identify(c, c->q_addresses.at[i]) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Once the changes are told. */
+void weir_addresses_sweep(struct weir_compiler *c)
+{
+	for (uint32_t i = 0; i < c->q_addresses.n; i++) {
+		struct address *a = c->q_addresses.at[i];
+
+		a->queued = false;
+		if (a->top || weir_trie_remove(&c->addresses, &a->node) < 0)
+			continue;
+		free(a);
+	}
+	c->q_addresses.n = 0;
+}

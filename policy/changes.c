@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is different from the last commit, in the words of ruleset.h; and all
+ * there is, in the same words. */
+#include "policy/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+void weir_changes_free(struct weir_changes **changes)
+{
+	struct weir_changes *ch = *changes;
+
+	if (!ch)
+		return;
+	for (size_t i = 0; i < ch->n_rulesets; i++)
+		free(ch->rulesets[i].peers);
+	free(ch->addresses);
+	free(ch->rulesets);
+	free(ch->endpoints);
+	free(ch);
+	*changes = NULL;
+}
+
+bool weir_changes_empty(const struct weir_changes *changes)
+{
+	return !changes->n_addresses && !changes->n_rulesets && !changes->n_endpoints;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	const struct weir_address_change *p = a, *q = b;
+
+	return weir_prefix_compare(&p->prefix, &q->prefix);
+}
+
+static int compare_endpoints(const void *a, const void *b)
+{
+	const struct weir_endpoint_change *p = a, *q = b;
+
+	return weir_addr_compare(&p->addr, &q->addr);
+}
+
+static int compare_rulesets(const void *a, const void *b)
+{
+	const struct weir_ruleset_change *p = a, *q = b;
+
+	return p->id < q->id ? -1 : p->id > q->id;
+}
+
+static void sort_changes(struct weir_changes *ch)
+{
+	if (ch->n_addresses)
+		qsort(ch->addresses, ch->n_addresses, sizeof(*ch->addresses), compare_addresses);
+	if (ch->n_endpoints)
+		qsort(ch->endpoints, ch->n_endpoints, sizeof(*ch->endpoints), compare_endpoints);
+	if (ch->n_rulesets)
+		qsort(ch->rulesets, ch->n_rulesets, sizeof(*ch->rulesets), compare_rulesets);
+}
+
+/* --- addresses and endpoints --------------------------------------------------- */
+
+static bool same_pod(const struct weir_pod *a, const struct weir_pod *b)
+{
+	return a == b ||
+	       (a && b && a->name == b->name && a->namespace_ == b->namespace_);
+}
+
+/* A prefix that names one address has the same place in the tables as a pod
+ * with that address; the pod wins. */
+static const struct named *named_at(const struct weir_compiler *c, const struct address *a)
+{
+	return (const struct named *)weir_trie_find(&c->prefixes, &a->node.key);
+}
+
+static void note_address(struct weir_compiler *c, struct weir_changes *ch, struct address *a)
+{
+	const struct weir_pod *pod = a->top ? a->top->pod->pod : NULL;
+	const struct named *n = named_at(c, a);
+	uint32_t before = a->committed, now = a->identity ? a->identity->id : WEIR_IDENTITY_NONE;
+
+	if (n && !before)
+		before = n->committed;
+	if (n && !now && n->in_force)
+		now = n->identity->id;
+	if (before != now || !same_pod(a->committed_pod, pod))
+		ch->addresses[ch->n_addresses++] =
+			(struct weir_address_change){ a->node.key, now, pod };
+	a->committed = a->identity ? a->identity->id : WEIR_IDENTITY_NONE;
+}
+
+static void note_endpoint(struct weir_changes *ch, struct address *a)
+{
+	const struct pod *pod = a->top && a->top->pod->profile ? a->top->pod : NULL;
+	struct weir_endpoint_change e = {
+		.addr = a->node.key.addr,
+		.pod = pod ? pod->pod : NULL,
+	};
+	bool differs = a->committed_endpoint != (pod != NULL);
+
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
+		struct ruleset *rs = pod ? pod->profile->rulesets[d] : NULL;
+
+		e.rulesets[d] = rs ? rs->pub.id : 0;
+		differs |= e.rulesets[d] != a->committed_rulesets[d];
+		a->committed_rulesets[d] = e.rulesets[d];
+	}
+	differs |= pod && !same_pod(a->committed_pod, pod->pod);
+	a->committed_endpoint = pod != NULL;
+	if (differs)
+		ch->endpoints[ch->n_endpoints++] = e;
+}
+
+static int collect_addresses(struct weir_compiler *c, struct weir_changes *ch)
+{
+	size_t n = c->q_addresses.n, m = c->dirty_named.n;
+
+	ch->addresses = malloc((n + m + 1) * sizeof(*ch->addresses));
+	ch->endpoints = malloc((n + 1) * sizeof(*ch->endpoints));
+	if (!ch->addresses || !ch->endpoints)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct address *a = c->q_addresses.at[i];
+
+		note_address(c, ch, a);
+		note_endpoint(ch, a);
+		a->committed_pod = a->top ? a->top->pod->pod : NULL;
+	}
+	for (size_t i = 0; i < m; i++) {
+		struct named *named = c->dirty_named.at[i];
+		uint32_t now = named->in_force ? named->identity->id : WEIR_IDENTITY_NONE;
+
+		if (now != named->committed &&
+		    !weir_trie_find(&c->addresses, &named->node.key))
+			ch->addresses[ch->n_addresses++] =
+				(struct weir_address_change){ named->node.key, now, NULL };
+	}
+	return 0;
+}
+
+/* --- rulesets ---------------------------------------------------------------------- */
+
+static int collect_rulesets(struct weir_compiler *c, struct weir_changes *ch)
+{
+	ch->rulesets = malloc((c->q_rulesets.n + 1) * sizeof(*ch->rulesets));
+	if (!ch->rulesets)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < c->q_rulesets.n; i++) {
+		struct ruleset *rs = c->q_rulesets.at[i];
+		struct weir_ruleset_change *e = &ch->rulesets[ch->n_rulesets];
+		bool changed = rs->committed;
+		int r;
+
+		*e = (struct weir_ruleset_change){ .id = rs->pub.id };
+		rs->queued = false;
+		if (!rs->n_profiles) {
+			ch->n_rulesets += changed;
+			weir_ruleset_drop(c, rs);
+			continue;
+		}
+		r = weir_ruleset_compile(c, rs, e, &changed);
+		if (r < 0) {
+			free(e->peers);
+			return r;
+		}
+		if (changed)
+			ch->n_rulesets++;
+		else
+			free(e->peers);
+	}
+	c->q_rulesets.n = 0;
+	return 0;
+}
+
+int weir_changes_collect(struct weir_compiler *c, struct weir_changes *ch)
+{
+	if (collect_rulesets(c, ch) < 0 || collect_addresses(c, ch) < 0)
+		return -ENOMEM;
+	sort_changes(ch);
+	return 0;
+}
+
+/* --- everything ---------------------------------------------------------------------- */
+
+struct listing {
+	const struct weir_compiler *c;
+	struct weir_changes *ch;
+};
+
+static int list_address(void *data, struct weir_trie_node *node)
+{
+	struct listing *l = data;
+	const struct address *a = (const struct address *)node;
+	struct weir_endpoint_change e = { .addr = node->key.addr };
+	const struct pod *pod = a->top ? a->top->pod : NULL;
+
+	if (!a->identity || !pod)
+		return 0;
+	l->ch->addresses[l->ch->n_addresses++] =
+		(struct weir_address_change){ node->key, a->identity->id, pod->pod };
+	if (!pod->profile)
+		return 0;
+	e.pod = pod->pod;
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++)
+		e.rulesets[d] = pod->profile->rulesets[d] ? pod->profile->rulesets[d]->pub.id : 0;
+	l->ch->endpoints[l->ch->n_endpoints++] = e;
+	return 0;
+}
+
+static int list_named(void *data, struct weir_trie_node *node)
+{
+	struct listing *l = data;
+	const struct named *n = (const struct named *)node;
+
+	if (n->in_force && !weir_trie_find(&l->c->addresses, &node->key))
+		l->ch->addresses[l->ch->n_addresses++] =
+			(struct weir_address_change){ node->key, n->identity->id, NULL };
+	return 0;
+}
+
+static int count_node(void *data, struct weir_trie_node *node)
+{
+	++*(size_t *)data;
+	return 0;
+}
+
+static void walk_both(const struct weir_trie *t, int (*fn)(void *, struct weir_trie_node *),
+		      void *data)
+{
+	static const struct weir_prefix worlds[] = { { .addr.family = AF_INET },
+						     { .addr.family = AF_INET6 } };
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(worlds); i++)
+		weir_trie_walk(t, &worlds[i], fn, data);
+}
+
+static int list_ruleset(const struct ruleset *rs, struct weir_ruleset_change *ret)
+{
+	struct weir_ruleset_change e = { .id = rs->pub.id, .ruleset = &rs->pub, .is_new = true };
+
+	e.peers = rs->members.n ? malloc(rs->members.n * sizeof(*e.peers)) : NULL;
+	if (rs->members.n && !e.peers)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < rs->members.cap; i++) {
+		const struct peer_class *k = rs->members.values[i];
+
+		if (rs->members.ids[i])
+			e.peers[e.n_peers++] =
+				(struct weir_class_change){ rs->members.ids[i], k->content };
+	}
+	if (e.n_peers)
+		qsort(e.peers, e.n_peers, sizeof(*e.peers), weir_compare_peers);
+	*ret = e;
+	return 0;
+}
+
+int weir_changes_list(const struct weir_compiler *c, struct weir_changes *ch)
+{
+	struct listing l = { c, ch };
+	const struct ruleset *rs;
+	size_t n_addresses = 0, n_named = 0;
+
+	walk_both(&c->addresses, count_node, &n_addresses);
+	walk_both(&c->prefixes, count_node, &n_named);
+	ch->addresses = malloc((n_addresses + n_named + 1) * sizeof(*ch->addresses));
+	ch->endpoints = malloc((n_addresses + 1) * sizeof(*ch->endpoints));
+	ch->rulesets = malloc((c->rulesets.n + 1) * sizeof(*ch->rulesets));
+	if (!ch->addresses || !ch->endpoints || !ch->rulesets)
+		return -ENOMEM;
+	walk_both(&c->addresses, list_address, &l);
+	walk_both(&c->prefixes, list_named, &l);
+	for (uint32_t i = 0; (rs = weir_table_next(&c->rulesets, &i));) {
+		if (list_ruleset(rs, &ch->rulesets[ch->n_rulesets]) < 0)
+			return -ENOMEM;
+		ch->n_rulesets++;
+	}
+	sort_changes(ch);
+	return 0;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The compiler as its users see it: objects are noted as they come and go,
+ * and nothing else happens before the commit (commit.c). */
+#include "weir/compiler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "policy/state.h"
+
+static int add_world(struct weir_compiler *c, uint8_t family)
+{
+	struct weir_prefix world = { .addr.family = family };
+	struct named *n;
+
+	return weir_named_get(c, &world, &n);
+}
+
+int weir_compiler_new(struct weir_compiler **ret)
+{
+	struct weir_compiler *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->scratch = weir_scratch_new();
+	c->cluster = calloc(1, sizeof(*c->cluster));
+	if (!c->scratch || !c->cluster || add_world(c, AF_INET) < 0 ||
+	    add_world(c, AF_INET6) < 0 || weir_named_toggle(c) < 0) {
+		weir_compiler_free(c);
+		return -ENOMEM;
+	}
+	c->cluster->attached = true;
+	*ret = c;
+	return 0;
+}
+
+static int free_node(void *data, struct weir_trie_node *node)
+{
+	return weir_vec_push(data, node);
+}
+
+static void free_trie(struct weir_trie *t, bool named)
+{
+	static const struct weir_prefix worlds[] = { { .addr.family = AF_INET },
+						     { .addr.family = AF_INET6 } };
+	struct weir_vec all = { 0 };
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(worlds); i++)
+		weir_trie_walk(t, &worlds[i], free_node, &all);
+	weir_trie_clear(t);
+	for (uint32_t i = 0; i < all.n; i++) {
+		if (named)
+			weir_named_free(all.at[i]);
+		else
+			free(all.at[i]);
+	}
+	weir_vec_free(&all);
+}
+
+#define FREE_TABLE(table, type, free_fn)                                                           \
+	do {                                                                                       \
+		type *item_;                                                                       \
+		for (uint32_t i_ = 0; (item_ = weir_table_next(table, &i_));)                      \
+			free_fn(item_);                                                            \
+		weir_table_free(table);                                                            \
+	} while (0)
+
+static void free_queues(struct weir_compiler *c)
+{
+	struct weir_vec *all[] = {
+		&c->added_namespaces, &c->removed_namespaces, &c->added_pods,  &c->removed_pods,
+		&c->added_policies,   &c->removed_policies,   &c->q_spaces,    &c->q_profiles,
+		&c->q_subjects,	      &c->new_subjects,	      &c->new_peersets, &c->q_peersets,
+		&c->dead_peersets,    &c->q_named,	      &c->q_addresses, &c->dirty_named,
+		&c->new_identities,   &c->q_identities,	      &c->q_rulesets,  &c->by_id,
+	};
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(all); i++)
+		weir_vec_free(all[i]);
+	weir_ids_free(&c->free_ids);
+}
+
+static void free_removed(struct weir_compiler *c)
+{
+	for (uint32_t i = 0; i < c->removed_pods.n; i++)
+		free(c->removed_pods.at[i]);
+	for (uint32_t i = 0; i < c->removed_policies.n; i++)
+		weir_policy_record_free(c->removed_policies.at[i]);
+	for (uint32_t i = 0; i < c->dead_peersets.n; i++)
+		weir_peerset_free(c->dead_peersets.at[i]);
+	/* rulesets of a broken commit that are in the queue only */
+	for (uint32_t i = 0; i < c->q_rulesets.n; i++) {
+		struct ruleset *rs = c->q_rulesets.at[i];
+
+		if (!rs->hash)
+			weir_ruleset_free(rs);
+	}
+}
+
+void weir_compiler_free(struct weir_compiler *c)
+{
+	if (!c)
+		return;
+	free_removed(c);
+	FREE_TABLE(&c->rulesets, struct ruleset, weir_ruleset_free);
+	FREE_TABLE(&c->identities, struct identity, weir_identity_free);
+	FREE_TABLE(&c->peersets, struct peerset, weir_peerset_free);
+	FREE_TABLE(&c->portsets, struct portset, free);
+	FREE_TABLE(&c->subjects, struct subject, weir_subject_free);
+	FREE_TABLE(&c->profiles, struct profile, weir_profile_free);
+	FREE_TABLE(&c->spaces, struct space, weir_space_free);
+	FREE_TABLE(&c->policies, struct policy, weir_policy_record_free);
+	FREE_TABLE(&c->pods, struct pod, free);
+	weir_table_free(&c->namespaces);
+	if (c->cluster)
+		weir_space_free(c->cluster);
+	weir_index_free(&c->subject_index);
+	weir_index_free(&c->peer_index);
+	free_trie(&c->prefixes, true);
+	free_trie(&c->addresses, false);
+	free_queues(c);
+	weir_scratch_free(&c->scratch);
+	free(c);
+}
+
+/* --- namespaces ------------------------------------------------------------------ */
+
+static bool namespace_is(const void *item, const void *name)
+{
+	return ((const struct weir_namespace *)item)->name == name;
+}
+
+int weir_compiler_add_namespace(struct weir_compiler *c, const struct weir_namespace *ns)
+{
+	uint32_t hash = weir_hash_pointer(0, ns->name);
+
+	if (weir_table_find(&c->namespaces, hash, namespace_is, ns->name))
+		return -EEXIST;
+	if (weir_vec_push(&c->added_namespaces, (void *)ns) < 0)
+		return -ENOMEM;
+	if (weir_table_add(&c->namespaces, hash, (void *)ns) < 0) {
+		c->added_namespaces.n--;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static bool take_back(struct weir_vec *added, const void *item)
+{
+	uint32_t n = added->n;
+
+	weir_vec_remove(added, item);
+	return added->n < n;
+}
+
+int weir_compiler_remove_namespace(struct weir_compiler *c, const struct weir_namespace *ns)
+{
+	uint32_t hash = weir_hash_pointer(0, ns->name);
+	struct weir_namespace *known = weir_table_find(&c->namespaces, hash, namespace_is, ns->name);
+
+	if (!known)
+		return -ENOENT;
+	if (!take_back(&c->added_namespaces, known) &&
+	    weir_vec_push(&c->removed_namespaces, known) < 0)
+		return -ENOMEM;
+	weir_table_remove(&c->namespaces, hash, known);
+	return 0;
+}
+
+/* --- pods ------------------------------------------------------------------------ */
+
+static uint32_t hash_pod(const struct weir_pod *p)
+{
+	return weir_hash_pointer(weir_hash_pointer(23, p->namespace_), p->name);
+}
+
+static bool pod_is(const void *item, const void *key)
+{
+	const struct weir_pod *a = ((const struct pod *)item)->pod, *b = key;
+
+	return a->name == b->name && a->namespace_ == b->namespace_;
+}
+
+struct pod *weir_compiler_pod(const struct weir_compiler *c, const struct weir_pod *pod)
+{
+	return weir_table_find(&c->pods, hash_pod(pod), pod_is, pod);
+}
+
+int weir_compiler_add_pod(struct weir_compiler *c, const struct weir_pod *pod)
+{
+	uint8_t n = pod->host_network || pod->finished ? 0 : pod->n_addrs;
+	struct pod *p;
+
+	if (weir_compiler_pod(c, pod))
+		return -EEXIST;
+	p = calloc(1, sizeof(*p) + n * sizeof(*p->claims));
+	if (!p)
+		return -ENOMEM;
+	p->pod = pod;
+	p->n_claims = n;
+	if (weir_vec_push(&c->added_pods, p) < 0) {
+		free(p);
+		return -ENOMEM;
+	}
+	if (weir_table_add(&c->pods, hash_pod(pod), p) < 0) {
+		c->added_pods.n--;
+		free(p);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+int weir_compiler_remove_pod(struct weir_compiler *c, const struct weir_pod *pod)
+{
+	struct pod *p = weir_compiler_pod(c, pod);
+
+	if (!p)
+		return -ENOENT;
+	if (p->committed && weir_vec_push(&c->removed_pods, p) < 0)
+		return -ENOMEM;
+	weir_table_remove(&c->pods, hash_pod(p->pod), p);
+	if (!p->committed) {
+		weir_vec_remove(&c->added_pods, p);
+		free(p);
+	}
+	return 0;
+}
+
+/* --- policies ---------------------------------------------------------------------- */
+
+static uint32_t hash_policy(const struct weir_policy *p)
+{
+	uint32_t h = weir_hash_pointer(29, p->namespace_);
+
+	return weir_hash_pointer(weir_hash_pointer(h, p->name), p->kind);
+}
+
+static bool policy_is(const void *item, const void *key)
+{
+	const struct weir_policy *a = ((const struct policy *)item)->policy, *b = key;
+
+	return a->name == b->name && a->namespace_ == b->namespace_ && a->kind == b->kind;
+}
+
+struct policy *weir_compiler_policy(const struct weir_compiler *c, const struct weir_policy *policy)
+{
+	return weir_table_find(&c->policies, hash_policy(policy), policy_is, policy);
+}
+
+/* Selectors compare pointers; this is where the pointer of the label that
+ * namespaces without an object have is learnt. */
+static void learn_key(struct weir_compiler *c, const struct weir_selector *s)
+{
+	for (uint32_t i = 0; i < s->n; i++) {
+		const char *key = s->requirements[i].key;
+		bool is = strcmp(key, "kubernetes.io/metadata.name") == 0;
+
+		if (is || key == c->metadata_name)
+			c->metadata_name = is ? key : NULL;
+	}
+}
+
+static void learn_keys(struct weir_compiler *c, const struct weir_policy *p)
+{
+	learn_key(c, &p->namespaces);
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
+		for (uint32_t i = 0; i < p->n_rules[d]; i++) {
+			const struct weir_rule *r = &p->rules[d][i];
+
+			for (uint32_t j = 0; j < r->n_peers; j++)
+				learn_key(c, &r->peers[j].namespaces);
+		}
+	}
+}
+
+int weir_compiler_add_policy(struct weir_compiler *c, const struct weir_policy *policy)
+{
+	struct policy *p;
+
+	if (weir_compiler_policy(c, policy))
+		return -EEXIST;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->policy = policy;
+	if (weir_vec_push(&c->added_policies, p) < 0) {
+		free(p);
+		return -ENOMEM;
+	}
+	if (weir_table_add(&c->policies, hash_policy(policy), p) < 0) {
+		c->added_policies.n--;
+		free(p);
+		return -ENOMEM;
+	}
+	learn_keys(c, policy);
+	return 0;
+}
+
+int weir_compiler_remove_policy(struct weir_compiler *c, const struct weir_policy *policy)
+{
+	struct policy *p = weir_compiler_policy(c, policy);
+
+	if (!p)
+		return -ENOENT;
+	if (p->committed && weir_vec_push(&c->removed_policies, p) < 0)
+		return -ENOMEM;
+	weir_table_remove(&c->policies, hash_policy(p->policy), p);
+	if (!p->committed) {
+		weir_vec_remove(&c->added_policies, p);
+		weir_policy_record_free(p);
+	}
+	return 0;
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the compiler knows between two commits, and which file works on what.
+ * docs/COMPILER.md tells the story in the order of a commit:
+ *
+ *   objects   compiler.c  names of what was lent; pending additions, removals
+ *   space     space.c     a namespace, its policies in order of precedence
+ *   profile   profile.c   local pods that are alike: same subjects, same rulesets
+ *   subject   subject.c   policies with the same subject selector
+ *   peerset   peerset.c   one peer of rules, shared, with its members
+ *   named     prefix.c    a prefix that a rule in force names
+ *   address   address.c   an address of a pod
+ *   identity  identity.c  addresses that are alike for every peer
+ *   ruleset   ruleset.c, assign.c, class.c, compile.c
+ */
+#include "policy/table.h"
+#include "policy/trie.h"
+#include "policy/vec.h"
+#include "weir/cleanup.h"
+#include "weir/compiler.h"
+
+struct identity;
+struct peerset;
+struct profile;
+struct ruleset;
+struct subject;
+
+/* A namespace, or (name NULL) the place of cluster-wide policies. It exists
+ * as soon as anything names it. */
+struct space {
+	const char *name;
+	const struct weir_namespace *object; /* NULL: not (yet) there */
+	struct weir_vec policies;            /* struct policy, in order of precedence */
+	struct weir_vec profiles;
+	struct identity *identities; /* list */
+	uint32_t n_sorted;           /* so many of the policies are in order */
+	const struct weir_labels *seen; /* labels as of the last commit */
+	uint32_t n_peersets;         /* with this fixed namespace */
+	uint32_t n_pods;             /* with an address */
+	bool attached;               /* its policies are at their subjects */
+	bool queued;
+};
+
+struct portset { /* named ports of a pod */
+	uint32_t refs, hash;
+	uint32_t n;
+	struct weir_named_port ports[];
+};
+
+/* A namespace (fixed, or by selector) and a pod selector: the subject of
+ * policies, or a peer of rules. Owns copies of the selectors. */
+struct selection {
+	struct space *space; /* fixed; NULL: by selector */
+	struct weir_selector namespaces, pods;
+	uint32_t hash;
+};
+
+/* An index over selections: which of them can match these labels? */
+struct match_index {
+	struct weir_table entries;
+	uint32_t n_pairs; /* entries that want a label of the namespace */
+};
+
+struct rule { /* a rule in force */
+	const struct weir_rule *rule;
+	struct policy *policy;
+	struct peerset **peers;
+	uint32_t n_peers;
+	bool named; /* has named ports */
+};
+
+struct policy {
+	const struct weir_policy *policy;
+	struct space *space;
+	struct subject *subject; /* NULL until its space is attached */
+	struct rule *rules[WEIR_DIRECTION_MAX];
+	struct peerset **peers; /* storage of the rules' peers */
+	uint32_t n_peers;
+	uint64_t order; /* within its space */
+	bool committed, active;
+};
+
+/* Does the policy say anything in that direction? */
+static inline bool weir_policy_speaks(const struct weir_policy *p, int direction)
+{
+	if (p->staged)
+		return false;
+	return p->tier == WEIR_TIER_NETWORK_POLICY ? p->isolates[direction] :
+						      p->n_rules[direction] > 0;
+}
+
+#define WEIR_ORDER_STEP (1ull << 20)
+#define WEIR_ORDER_BITS 46
+
+/* Lower comes first: tier, place of the policy, place of the rule. */
+static inline uint64_t weir_rule_rank(const struct rule *r)
+{
+	return (uint64_t)r->rule->policy->tier << 62 | r->policy->order << 16 | r->rule->index;
+}
+
+struct subject {
+	struct selection selection;
+	uint32_t serial;
+	struct weir_vec policies, profiles, rulesets;
+	uint32_t n_speaking[WEIR_DIRECTION_MAX];
+	uint32_t n_named; /* ingress rules with named ports */
+	bool is_new, active, queued;
+};
+
+/* Local pods that are alike. */
+struct profile {
+	struct space *space;
+	const struct weir_labels *labels;
+	struct portset *ports;
+	uint32_t hash;
+	struct weir_vec pods;     /* struct pod */
+	struct weir_vec subjects; /* ascending serial */
+	struct ruleset *rulesets[WEIR_DIRECTION_MAX];
+	bool is_new, queued;
+};
+
+struct peerset {
+	struct selection selection; /* WEIR_PEER_PODS */
+	struct named *prefix;       /* WEIR_PEER_PREFIX */
+	struct named **except;
+	uint32_t n_except;
+	uint32_t hash, refs, stamp;
+	uint8_t kind;
+	bool is_new, queued;
+	struct weir_ids members; /* identities */
+	struct weir_vec uses;
+};
+
+/* A peer set in a ruleset: the rules of the ruleset that name it. */
+struct use {
+	struct peerset *peerset;
+	struct ruleset *ruleset;
+	struct weir_vec rules; /* by rank */
+	uint32_t n_named;
+	uint32_t slot; /* in peerset->uses */
+	bool queued;
+	bool in_force, by_ports; /* as the classes know it */
+	bool changed;            /* in force before and after, other rules */
+};
+
+/* A prefix that a rule in force names. */
+struct named {
+	struct weir_trie_node node; /* first */
+	uint32_t refs;
+	uint32_t committed; /* identity in the last commit */
+	bool in_force, queued, dirty;
+	struct identity *identity;   /* of what is in it and of no pod */
+	struct identity *identities; /* list: it is the deepest prefix of these */
+	struct weir_vec peersets;    /* with exactly this prefix */
+};
+
+struct identity {
+	uint32_t id;
+	uint32_t n_addresses;
+	struct space *space; /* NULL: of a prefix */
+	const struct weir_labels *labels;
+	struct portset *ports;
+	struct named *prefix;
+	uint32_t hash;
+	bool is_new, queued;
+	struct weir_vec peersets; /* in the order of the pointers */
+	struct identity *next[2], **link[2]; /* of the space, of the prefix */
+};
+
+struct pod;
+
+struct claim { /* a pod's claim to an address; the last one holds */
+	struct pod *pod;
+	struct address *address;
+	struct claim *below;
+};
+
+struct address {
+	struct weir_trie_node node; /* first */
+	struct claim *top;
+	struct identity *identity;
+	const struct weir_pod *committed_pod;
+	uint32_t committed; /* identity in the last commit */
+	uint32_t committed_rulesets[WEIR_DIRECTION_MAX];
+	bool committed_endpoint, queued;
+};
+
+struct pod {
+	const struct weir_pod *pod;
+	struct space *space;
+	struct portset *ports;
+	struct profile *profile; /* of an endpoint */
+	uint32_t slot;           /* in profile->pods */
+	bool committed;
+	uint8_t n_claims;
+	struct claim claims[];
+};
+
+/* What a ruleset says to identities that are in the same peer sets. */
+struct peer_class {
+	struct weir_class *content;
+	struct weir_class *before; /* of the last commit, when it was another one */
+	struct portset *ports;     /* egress: named ports of the identities */
+	uint32_t hash, n_members, n_uses;
+	bool is_new, changed;
+	struct use *uses[]; /* in the order of their peer sets' pointers */
+};
+
+struct ruleset {
+	struct weir_ruleset pub; /* first */
+	struct weir_vec subjects; /* ascending serial */
+	struct portset *ports;    /* ingress with named ports */
+	uint32_t hash;
+	uint32_t n_profiles, n_moving, n_isolating;
+	struct weir_vec policies; /* by precedence */
+	struct weir_vec any;      /* rules with any peer, by rank */
+	struct weir_table uses;
+	struct weir_vec touched; /* uses */
+	struct weir_table classes;
+	struct peer_class *fallback;
+	struct weir_idmap members; /* identity -> peer_class */
+	struct weir_ids dirty;     /* identities whose class may be another one */
+	uint64_t print, committed_print; /* which policies these are */
+	bool committed, queued, rekeyed;
+	bool stale;     /* all classes */
+	bool unpublished; /* pub.policies is to be made */
+};
+
+struct scratch; /* class.c */
+
+struct weir_compiler {
+	struct weir_table namespaces, pods, policies; /* by name: what was lent */
+	struct weir_vec added_namespaces, removed_namespaces;
+	struct weir_vec added_pods, removed_pods;         /* struct pod */
+	struct weir_vec added_policies, removed_policies; /* struct policy */
+
+	struct weir_table spaces, profiles, subjects, portsets, peersets, identities, rulesets;
+	struct space *cluster;
+	struct match_index subject_index, peer_index;
+	struct weir_trie prefixes, addresses;
+	struct weir_vec by_id; /* identities; by_id.at[0] is NULL */
+	struct weir_ids free_ids;
+	uint32_t free_head; /* oldest of free_ids */
+	const char *metadata_name; /* the interned key of that label, once somebody uses it */
+	struct scratch *scratch;
+
+	/* queues of the commit under way */
+	struct weir_vec q_spaces, q_profiles, q_subjects, new_subjects;
+	struct weir_vec new_peersets, q_peersets, dead_peersets, q_named, q_addresses, dirty_named;
+	struct weir_vec new_identities, q_identities, q_rulesets;
+
+	uint32_t next_serial, next_ruleset, n_endpoints, n_classes, n_prefixes;
+	uint64_t generation, commits, compiled_rulesets;
+	bool broken; /* a commit ran out of memory: the next one starts anew */
+};
+
+/* queue once per commit; the flag is cleared by whoever empties the queue */
+#define WEIR_QUEUE(vec, item)                                                                      \
+	({                                                                                         \
+		int weir_r_ = 0;                                                                   \
+		if (!(item)->queued) {                                                             \
+			weir_r_ = weir_vec_push(vec, item);                                        \
+			(item)->queued = weir_r_ == 0;                                             \
+		}                                                                                  \
+		weir_r_;                                                                           \
+	})
+
+/* compiler.c: records of what was lent, by name */
+struct pod *weir_compiler_pod(const struct weir_compiler *c, const struct weir_pod *pod);
+struct policy *weir_compiler_policy(const struct weir_compiler *c,
+				    const struct weir_policy *policy);
+
+/* selection.c */
+int weir_selection_init(struct selection *s, struct space *space,
+			const struct weir_selector *namespaces, const struct weir_selector *pods);
+void weir_selection_free(struct selection *s);
+uint32_t weir_selection_hash(const struct space *space, const struct weir_selector *namespaces,
+			     const struct weir_selector *pods);
+bool weir_selection_is(const struct selection *s, const struct space *space,
+		       const struct weir_selector *namespaces, const struct weir_selector *pods);
+bool weir_selection_matches(const struct weir_compiler *c, const struct selection *s,
+			    const struct space *space, const struct weir_labels *labels);
+
+/* index.c: items begin with a struct selection */
+int weir_index_add(struct match_index *ix, struct selection *s);
+void weir_index_remove(struct match_index *ix, struct selection *s);
+/* Calls fn for each selection that matches. */
+int weir_index_match(const struct weir_compiler *c, const struct match_index *ix,
+		     const struct space *space, const struct weir_labels *labels,
+		     int (*fn)(void *data, struct selection *s), void *data);
+void weir_index_free(struct match_index *ix);
+
+/* space.c */
+struct space *weir_space_find(const struct weir_compiler *c, const char *name);
+struct space *weir_space_get(struct weir_compiler *c, const char *name);
+bool weir_space_matches(const struct weir_compiler *c, const struct space *s,
+			const struct weir_selector *selector);
+size_t weir_space_labels(const struct weir_compiler *c, const struct space *s,
+			 const struct weir_label **ret, struct weir_label *implied);
+int weir_space_add_policy(struct weir_compiler *c, struct policy *p);
+void weir_space_remove_policy(struct weir_compiler *c, struct policy *p);
+void weir_space_sort(struct space *s);
+int weir_spaces_relabel(struct weir_compiler *c);
+int weir_spaces_attach(struct weir_compiler *c);
+int weir_spaces_sweep(struct weir_compiler *c);
+void weir_space_free(struct space *s);
+
+/* portset.c */
+int weir_portset_get(struct weir_compiler *c, const struct weir_pod *pod, struct portset **ret);
+struct portset *weir_portset_ref(struct portset *p);
+void weir_portset_put(struct weir_compiler *c, struct portset *p);
+
+/* subject.c */
+int weir_subject_attach(struct weir_compiler *c, struct policy *p);
+int weir_subject_detach(struct weir_compiler *c, struct policy *p);
+int weir_subjects_match_new(struct weir_compiler *c);
+int weir_subjects_activate(struct weir_compiler *c);
+void weir_subjects_sweep(struct weir_compiler *c);
+void weir_subject_free(struct subject *s);
+bool weir_policy_subject_matches(const struct weir_compiler *c, const struct policy *p,
+				 const struct space *space, const struct weir_labels *labels);
+
+/* policy.c: rules in force */
+int weir_policy_activate(struct weir_compiler *c, struct policy *p);
+void weir_policy_deactivate(struct weir_compiler *c, struct policy *p);
+void weir_policy_record_free(struct policy *p);
+
+/* profile.c */
+int weir_profile_join(struct weir_compiler *c, struct pod *pod);
+int weir_profile_leave(struct weir_compiler *c, struct pod *pod);
+int weir_profile_rematch(struct weir_compiler *c, struct profile *p);
+int weir_profiles_match(struct weir_compiler *c);
+int weir_profiles_sweep(struct weir_compiler *c); /* those without a pod go */
+int weir_profile_touch(struct weir_compiler *c, struct profile *p);
+void weir_profile_free(struct profile *p);
+
+/* assign.c */
+int weir_rulesets_assign(struct weir_compiler *c);
+
+/* ruleset.c */
+int weir_ruleset_new(struct weir_compiler *c, int direction, struct ruleset **ret);
+int weir_ruleset_add_policy(struct weir_compiler *c, struct ruleset *rs, struct policy *p);
+int weir_ruleset_remove_policy(struct weir_compiler *c, struct ruleset *rs, struct policy *p);
+void weir_use_free(struct ruleset *rs, struct use *u);
+int weir_ruleset_publish(struct ruleset *rs);
+void weir_ruleset_drop(struct weir_compiler *c, struct ruleset *rs); /* nobody has it */
+void weir_ruleset_free(struct ruleset *rs);
+void weir_class_slot_free(struct peer_class *k);
+
+/* compile.c */
+int weir_ruleset_compile(struct weir_compiler *c, struct ruleset *rs,
+			 struct weir_ruleset_change *ret, bool *ret_changed);
+bool weir_policy_same(const struct weir_policy *a, const struct weir_policy *b);
+bool weir_class_same(const struct weir_class *a, const struct weir_class *b);
+int weir_compare_peers(const void *a, const void *b); /* struct weir_class_change, for qsort */
+
+/* class.c */
+struct scratch *weir_scratch_new(void);
+void weir_scratch_free(struct scratch **s);
+void weir_scratch_reset(struct scratch *s);
+int weir_scratch_add(struct scratch *s, const struct weir_rule *rule, uint64_t rank);
+int weir_class_build(struct scratch *s, bool isolated, const struct portset *ports,
+		     struct weir_class **ret);
+
+/* prefix.c */
+int weir_named_get(struct weir_compiler *c, const struct weir_prefix *key, struct named **ret);
+void weir_named_put(struct weir_compiler *c, struct named *n);
+int weir_named_toggle(struct weir_compiler *c); /* those that come and go */
+struct named *weir_named_of(const struct weir_compiler *c, const struct weir_prefix *key);
+void weir_named_sweep(struct weir_compiler *c);
+void weir_named_free(struct named *n);
+
+/* address.c */
+int weir_address_claim(struct weir_compiler *c, struct pod *pod);
+int weir_address_release(struct weir_compiler *c, struct pod *pod);
+int weir_address_touch(struct weir_compiler *c, struct address *a);
+int weir_addresses_identify(struct weir_compiler *c);
+struct address *weir_address_find(const struct weir_compiler *c, const struct weir_addr *addr);
+void weir_addresses_sweep(struct weir_compiler *c);
+
+/* identity.c */
+int weir_identity_get(struct weir_compiler *c, struct space *space,
+		      const struct weir_labels *labels, struct portset *ports, struct named *prefix,
+		      struct identity **ret);
+int weir_identity_queue(struct weir_compiler *c, struct identity *i);
+int weir_identities_match(struct weir_compiler *c);
+void weir_identities_sweep(struct weir_compiler *c);
+struct identity *weir_identity_by_id(const struct weir_compiler *c, uint32_t id);
+void weir_identity_free(struct identity *i);
+bool weir_identity_in_use(const struct identity *i);
+
+/* peerset.c */
+int weir_peerset_get(struct weir_compiler *c, const struct policy *policy,
+		     const struct weir_peer *peer, struct peerset **ret);
+int weir_peerset_universe(struct weir_compiler *c, struct peerset **ret);
+void weir_peerset_put(struct weir_compiler *c, struct peerset *p);
+bool weir_peerset_has(const struct weir_compiler *c, const struct peerset *p,
+		      const struct identity *i);
+int weir_peerset_join(struct weir_compiler *c, struct peerset *p, struct identity *i);
+int weir_peerset_part(struct weir_compiler *c, struct peerset *p, struct identity *i);
+int weir_peersets_match_new(struct weir_compiler *c);
+int weir_peersets_retire(struct weir_compiler *c);
+void weir_peersets_sweep(struct weir_compiler *c);
+void weir_peerset_free(struct peerset *p);
+
+/* changes.c */
+int weir_changes_collect(struct weir_compiler *c, struct weir_changes *changes);
+int weir_changes_list(const struct weir_compiler *c, struct weir_changes *changes);
