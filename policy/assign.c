@@ -111,6 +111,7 @@ static int set_key(struct weir_compiler *c, struct ruleset *rs, struct ruleset_k
 	rs->hash = k->hash;
 	if (weir_table_add(&c->rulesets, rs->hash, rs) < 0)
 		return -ENOMEM;
+	rs->listed = true;
 	return WEIR_QUEUE(&c->q_rulesets, rs);
 }
 
@@ -143,6 +144,7 @@ static int ruleset_for(struct weir_compiler *c, struct ruleset *now, struct rule
 	if (now && now->n_moving == now->n_profiles && !now->rekeyed) {
 		rs = now;
 		rs->rekeyed = true;
+		rs->listed = false;
 		weir_table_remove(&c->rulesets, rs->hash, rs);
 	} else if (weir_ruleset_new(c, k->direction, &rs) < 0) {
 		return -ENOMEM;
@@ -205,6 +207,7 @@ static int retire(struct weir_compiler *c, struct ruleset *rs)
 	}
 	rs->subjects.n = 0;
 	weir_table_remove(&c->rulesets, rs->hash, rs);
+	rs->listed = false;
 	return 0;
 }
 

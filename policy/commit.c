@@ -139,8 +139,8 @@ static int sweep(struct weir_compiler *c)
 {
 	weir_addresses_sweep(c);
 	weir_peersets_sweep(c);
-	weir_named_sweep(c);
 	weir_identities_sweep(c);
+	weir_named_sweep(c);
 	if (weir_profiles_sweep(c) < 0)
 		return -ENOMEM;
 	return weir_spaces_sweep(c);
@@ -187,14 +187,11 @@ static int lend_again(const struct weir_compiler *from, struct weir_compiler *to
  * something. It is made anew from the objects; numbers of rulesets go on. */
 static int start_anew(struct weir_compiler *c)
 {
-	struct weir_compiler *fresh, old;
+	WEIR_CLEANUP(weir_compiler_free) struct weir_compiler *fresh = NULL;
+	struct weir_compiler old;
 
-	if (weir_compiler_new(&fresh) < 0)
+	if (weir_compiler_new(&fresh) < 0 || lend_again(c, fresh) < 0)
 		return -ENOMEM;
-	if (lend_again(c, fresh) < 0) {
-		weir_compiler_free(fresh);
-		return -ENOMEM;
-	}
 	fresh->next_ruleset = c->next_ruleset;
 	fresh->generation = c->generation;
 	fresh->commits = c->commits;
@@ -202,7 +199,6 @@ static int start_anew(struct weir_compiler *c)
 	old = *c;
 	*c = *fresh;
 	*fresh = old;
-	weir_compiler_free(fresh);
 	return 0;
 }
 

@@ -17,24 +17,6 @@ static int add_world(struct weir_compiler *c, uint8_t family)
 	return weir_named_get(c, &world, &n);
 }
 
-int weir_compiler_new(struct weir_compiler **ret)
-{
-	struct weir_compiler *c = calloc(1, sizeof(*c));
-
-	if (!c)
-		return -ENOMEM;
-	c->scratch = weir_scratch_new();
-	c->cluster = calloc(1, sizeof(*c->cluster));
-	if (!c->scratch || !c->cluster || add_world(c, AF_INET) < 0 ||
-	    add_world(c, AF_INET6) < 0 || weir_named_toggle(c) < 0) {
-		weir_compiler_free(c);
-		return -ENOMEM;
-	}
-	c->cluster->attached = true;
-	*ret = c;
-	return 0;
-}
-
 static int free_node(void *data, struct weir_trie_node *node)
 {
 	return weir_vec_push(data, node);
@@ -93,15 +75,13 @@ static void free_removed(struct weir_compiler *c)
 	for (uint32_t i = 0; i < c->q_rulesets.n; i++) {
 		struct ruleset *rs = c->q_rulesets.at[i];
 
-		if (!rs->hash)
+		if (!rs->listed)
 			weir_ruleset_free(rs);
 	}
 }
 
-void weir_compiler_free(struct weir_compiler *c)
+static void free_all(struct weir_compiler *c)
 {
-	if (!c)
-		return;
 	free_removed(c);
 	FREE_TABLE(&c->rulesets, struct ruleset, weir_ruleset_free);
 	FREE_TABLE(&c->identities, struct identity, weir_identity_free);
@@ -122,6 +102,30 @@ void weir_compiler_free(struct weir_compiler *c)
 	free_queues(c);
 	weir_scratch_free(&c->scratch);
 	free(c);
+}
+
+void weir_compiler_free(struct weir_compiler **c)
+{
+	if (!*c)
+		return;
+	free_all(*c);
+	*c = NULL;
+}
+
+int weir_compiler_new(struct weir_compiler **ret)
+{
+	WEIR_CLEANUP(weir_compiler_free) struct weir_compiler *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->scratch = weir_scratch_new();
+	c->cluster = calloc(1, sizeof(*c->cluster));
+	if (!c->scratch || !c->cluster || add_world(c, AF_INET) < 0 ||
+	    add_world(c, AF_INET6) < 0 || weir_named_toggle(c) < 0)
+		return -ENOMEM;
+	c->cluster->attached = true;
+	*ret = weir_take(c);
+	return 0;
 }
 
 /* --- namespaces ------------------------------------------------------------------ */

@@ -13,3 +13,14 @@ policy_libpolicy_a_SOURCES += policy/address.c policy/assign.c policy/changes.c 
 	policy/space.c policy/state.h policy/subject.c policy/table.c policy/table.h policy/trie.c \
 	policy/trie.h policy/vec.c policy/vec.h
 LIBPOLICY = policy/libpolicy.a
+
+if WEIR_HAVE_TESTS
+POLICY_TESTS = tests/unit/policy/incremental
+check_PROGRAMS += $(POLICY_TESTS)
+TESTS += $(POLICY_TESTS)
+POLICY_TEST_WORLD = tests/unit/policy/build.c tests/unit/policy/build.h \
+	tests/unit/policy/shadow.c tests/unit/policy/shadow.h
+POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_TEST_WORLD)
+tests_unit_policy_incremental_LDADD = $(POLICY_TEST_LIBS)
+endif

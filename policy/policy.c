@@ -28,7 +28,7 @@ static int activate_rule(struct weir_compiler *c, struct policy *p, struct rule 
 	for (uint32_t i = 0; i < rule->n_ports; i++)
 		r->named |= rule->ports[i].name != NULL;
 	for (uint32_t i = 0; i < rule->n_peers && !rule->any_peer; i++) {
-		if (weir_peerset_get(c, p->policy, &rule->peers[i], &ps) < 0)
+		if (weir_peerset_get(c, p, &rule->peers[i], &ps) < 0)
 			return -ENOMEM;
 		take_peerset(p, r, ps);
 	}

@@ -84,6 +84,8 @@ int weir_named_toggle(struct weir_compiler *c)
 		n->queued = false;
 		if (n->in_force != (n->refs > 0) && toggle(c, n) < 0)
 			return -ENOMEM;
+		if (!n->in_force && !n->dirty && weir_trie_remove(&c->prefixes, &n->node) == 0)
+			weir_named_free(n); /* came and went between two commits */
 	}
 	c->q_named.n = 0;
 	return 0;

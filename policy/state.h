@@ -222,6 +222,7 @@ struct ruleset {
 	struct weir_idmap members; /* identity -> peer_class */
 	struct weir_ids dirty;     /* identities whose class may be another one */
 	uint64_t print, committed_print; /* which policies these are */
+	bool listed; /* in the compiler's table */
 	bool committed, queued, rekeyed;
 	bool stale;     /* all classes */
 	bool unpublished; /* pub.policies is to be made */

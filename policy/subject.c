@@ -168,7 +168,8 @@ static int try_profiles(struct weir_compiler *c, struct subject *s, const struct
 	for (uint32_t i = 0; i < space->profiles.n; i++) {
 		struct profile *p = space->profiles.at[i];
 
-		if (p->is_new || !weir_selection_matches(c, &s->selection, p->space, p->labels))
+		if (p->is_new || !p->pods.n ||
+		    !weir_selection_matches(c, &s->selection, p->space, p->labels))
 			continue;
 		if (add_profile(c, s, p) < 0)
 			return -ENOMEM;

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Objects from short texts, for the tests of policy/. */
+#include "tests/unit/policy/build.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir/cleanup.h"
+
+static void die(const char *what, const char *text)
+{
+	fprintf(stderr, "build.c: %s: %s\n", what, text);
+	abort();
+}
+
+void bag_open(struct bag *b)
+{
+	*b = (struct bag){ 0 };
+	if (weir_pool_new(&b->pool) < 0)
+		die("pool", "no memory");
+}
+
+void bag_empty(struct bag *b)
+{
+	for (size_t i = 0; i < b->n; i++)
+		free(b->items[i]);
+	free(b->items);
+	weir_pool_free(&b->pool);
+}
+
+void *bag_alloc(struct bag *b, size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size);
+
+	if (b->n == b->cap) {
+		b->cap = b->cap ? b->cap * 2 : 64;
+		b->items = realloc(b->items, b->cap * sizeof(*b->items));
+	}
+	if (!p || !b->items)
+		die("alloc", "no memory");
+	b->items[b->n++] = p;
+	return p;
+}
+
+const char *bag_string(struct bag *b, const char *s)
+{
+	return weir_pool_string(b->pool, s);
+}
+
+static size_t count(const char *text, char separator)
+{
+	size_t n = text && *text ? 1 : 0;
+
+	for (; text && *text; text++)
+		n += *text == separator;
+	return n;
+}
+
+const struct weir_labels *make_labels(struct bag *b, const char *text)
+{
+	struct weir_label_input *in = bag_alloc(b, count(text, ','), sizeof(*in));
+	char *copy = bag_alloc(b, strlen(text) + 1, 1), *save = NULL;
+	size_t n = 0;
+
+	strcpy(copy, text);
+	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
+		char *eq = strchr(t, '=');
+
+		*eq = 0;
+		in[n++] = (struct weir_label_input){ t, eq + 1 };
+	}
+	return weir_pool_labels(b->pool, in, n);
+}
+
+struct weir_namespace *make_namespace(struct bag *b, const char *name, const char *labels)
+{
+	struct weir_namespace *ns = bag_alloc(b, 1, sizeof(*ns));
+	char text[256];
+
+	snprintf(text, sizeof(text), "kubernetes.io/metadata.name=%s%s%s", name, *labels ? "," : "",
+		 labels);
+	ns->name = bag_string(b, name);
+	ns->labels = make_labels(b, text);
+	return ns;
+}
+
+static uint8_t protocol_of(const char *text)
+{
+	uint8_t p;
+
+	if (weir_protocol_parse(text, &p) < 0)
+		die("protocol", text);
+	return p;
+}
+
+static void make_named_ports(struct bag *b, struct weir_pod *pod, const char *ports)
+{
+	char *copy = bag_alloc(b, strlen(ports) + 1, 1), *save = NULL;
+
+	strcpy(copy, ports);
+	pod->ports = bag_alloc(b, count(ports, ','), sizeof(*pod->ports));
+	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
+		char *colon = strchr(t, ':'), *slash = strchr(t, '/');
+
+		*colon = *slash = 0;
+		pod->ports[pod->n_ports++] = (struct weir_named_port){
+			.name = bag_string(b, t),
+			.port = (uint16_t)atoi(colon + 1),
+			.protocol = protocol_of(slash + 1),
+		};
+	}
+}
+
+struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const char *labels,
+			  const char *addrs, const char *ports, bool local)
+{
+	struct weir_pod *pod = bag_alloc(b, 1, sizeof(*pod));
+	char *copy = bag_alloc(b, strlen(addrs) + 1, 1), *save = NULL;
+
+	pod->namespace_ = bag_string(b, ns);
+	pod->name = bag_string(b, name);
+	pod->labels = make_labels(b, labels);
+	pod->local = local;
+	pod->addrs = bag_alloc(b, count(addrs, ','), sizeof(*pod->addrs));
+	strcpy(copy, addrs);
+	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
+		if (weir_addr_parse(t, &pod->addrs[pod->n_addrs++]) < 0)
+			die("address", t);
+	}
+	if (ports && *ports)
+		make_named_ports(b, pod, ports);
+	return pod;
+}
+
+static struct weir_requirement make_requirement(struct bag *b, char *t)
+{
+	char *eq = strchr(t, '='), *save = NULL;
+	struct weir_requirement q = { 0 };
+
+	if (!eq) {
+		q.op = *t == '!' ? WEIR_DOES_NOT_EXIST : WEIR_EXISTS;
+		q.key = bag_string(b, *t == '!' ? t + 1 : t);
+		return q;
+	}
+	q.op = eq > t && eq[-1] == '!' ? WEIR_NOT_IN : WEIR_IN;
+	if (q.op == WEIR_NOT_IN)
+		eq[-1] = 0;
+	*eq = 0;
+	q.key = bag_string(b, t);
+	q.values = bag_alloc(b, count(eq + 1, '|'), sizeof(*q.values));
+	for (char *v = strtok_r(eq + 1, "|", &save); v; v = strtok_r(NULL, "|", &save))
+		q.values[q.n_values++] = bag_string(b, v);
+	return q;
+}
+
+struct weir_selector make_selector(struct bag *b, const char *text)
+{
+	char *copy = bag_alloc(b, strlen(text) + 1, 1), *save = NULL;
+	struct weir_selector s = { 0 };
+
+	s.requirements = bag_alloc(b, count(text, ','), sizeof(*s.requirements));
+	strcpy(copy, text);
+	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save))
+		s.requirements[s.n++] = make_requirement(b, t);
+	return s;
+}
+
+static struct weir_prefix prefix_of(const char *text)
+{
+	struct weir_prefix p;
+
+	if (weir_prefix_parse(text, true, &p) < 0)
+		die("prefix", text);
+	return p;
+}
+
+static struct weir_selector inside(struct bag *b, const char *text, const char *what)
+{
+	const char *at = strstr(text, what);
+	char *copy;
+
+	if (!at)
+		return (struct weir_selector){ 0 };
+	copy = bag_alloc(b, strlen(at) + 1, 1);
+	strcpy(copy, at + strlen(what));
+	*strchr(copy, ')') = 0;
+	return make_selector(b, copy);
+}
+
+static struct weir_peer make_peer(struct bag *b, char *t)
+{
+	struct weir_peer p = { .kind = WEIR_PEER_PODS };
+	char *save = NULL;
+
+	if (strchr(t, '(')) {
+		p.own_namespace = !strstr(t, "ns(");
+		p.namespaces = inside(b, t, "ns(");
+		p.pods = inside(b, t, "pods(");
+		return p;
+	}
+	p.kind = WEIR_PEER_PREFIX;
+	p.except = bag_alloc(b, count(t, '-'), sizeof(*p.except));
+	t = strtok_r(t, "-", &save);
+	p.prefix = prefix_of(t);
+	while ((t = strtok_r(NULL, "-", &save)))
+		p.except[p.n_except++] = prefix_of(t);
+	return p;
+}
+
+static struct weir_port make_port(struct bag *b, char *t)
+{
+	char *slash = strchr(t, '/'), *dash = strchr(t, '-');
+	struct weir_port p = { .protocol = protocol_of(slash + 1) };
+
+	*slash = 0;
+	if (*t >= '0' && *t <= '9') {
+		p.first = (uint16_t)atoi(t);
+		p.last = dash ? (uint16_t)atoi(dash + 1) : p.first;
+	} else if (*t == '*') {
+		p.last = 65535;
+	} else {
+		p.name = bag_string(b, t);
+	}
+	return p;
+}
+
+static void make_rule(struct bag *b, struct weir_rule *r, char *from, char *ports)
+{
+	char *save = NULL;
+
+	r->any_peer = strcmp(from, "*") == 0;
+	r->any_port = !ports;
+	r->peers = bag_alloc(b, count(from, '+'), sizeof(*r->peers));
+	for (char *t = strtok_r(from, "+", &save); t && !r->any_peer;
+	     t = strtok_r(NULL, "+", &save))
+		r->peers[r->n_peers++] = make_peer(b, t);
+	if (!ports)
+		return;
+	r->ports = bag_alloc(b, count(ports, ','), sizeof(*r->ports));
+	for (char *t = strtok_r(ports, ",", &save); t; t = strtok_r(NULL, ",", &save))
+		r->ports[r->n_ports++] = make_port(b, t);
+}
+
+static uint8_t action_of(const char *word)
+{
+	return !strcmp(word, "deny") ? WEIR_DENY : !strcmp(word, "pass") ? WEIR_PASS : WEIR_ACCEPT;
+}
+
+static void add_clause(struct bag *b, struct weir_policy *p, char *clause)
+{
+	char *save = NULL, *word = strtok_r(clause, " ", &save), *action, *from;
+	int d;
+
+	if (!word)
+		return;
+	d = strcmp(word, "in") == 0 ? WEIR_INGRESS : WEIR_EGRESS;
+	p->isolates[d] = p->tier == WEIR_TIER_NETWORK_POLICY;
+	action = strtok_r(NULL, " ", &save);
+	if (!action)
+		return;
+	from = strtok_r(NULL, " ", &save);
+	p->rules[d][p->n_rules[d]] = (struct weir_rule){
+		.policy = p, .index = p->n_rules[d], .direction = (uint8_t)d,
+		.action = action_of(action),
+	};
+	make_rule(b, &p->rules[d][p->n_rules[d]++], from, strtok_r(NULL, " ", &save));
+}
+
+static void add_rules(struct bag *b, struct weir_policy *p, const char *text)
+{
+	char *copy = bag_alloc(b, strlen(text) + 1, 1), *save = NULL;
+
+	strcpy(copy, text);
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++)
+		p->rules[d] = bag_alloc(b, count(text, ';') + 1, sizeof(*p->rules[d]));
+	for (char *t = strtok_r(copy, ";", &save); t; t = strtok_r(NULL, ";", &save))
+		add_clause(b, p, t);
+}
+
+struct weir_policy *make_policy(struct bag *b, const char *ns, const char *name,
+				const char *subject, const char *text)
+{
+	struct weir_policy *p = bag_alloc(b, 1, sizeof(*p));
+
+	p->kind = bag_string(b, "NetworkPolicy");
+	p->namespace_ = bag_string(b, ns);
+	p->name = bag_string(b, name);
+	p->tier = WEIR_TIER_NETWORK_POLICY;
+	p->pods = make_selector(b, subject);
+	add_rules(b, p, text);
+	return p;
+}
+
+struct weir_policy *make_cluster_policy(struct bag *b, const char *name, enum weir_tier tier,
+					int priority, const char *subject_ns, const char *subject,
+					const char *text)
+{
+	struct weir_policy *p = bag_alloc(b, 1, sizeof(*p));
+
+	p->kind = bag_string(b, "ClusterNetworkPolicy");
+	p->name = bag_string(b, name);
+	p->tier = (uint8_t)tier;
+	p->priority = priority;
+	p->namespaces = make_selector(b, subject_ns);
+	p->pods = make_selector(b, subject);
+	add_rules(b, p, text);
+	return p;
+}
+
+struct weir_connection make_connection(const char *src, const char *dst, uint8_t protocol,
+				       uint16_t port)
+{
+	struct weir_connection c = { .protocol = protocol, .dport = port };
+
+	if (weir_addr_parse(src, &c.src) < 0 || weir_addr_parse(dst, &c.dst) < 0)
+		die("connection", src);
+	return c;
+}
+
+/* --- the judge that only reads the objects ------------------------------------ */
+
+static const struct weir_pod *pod_at(const struct objects *o, const struct weir_addr *a)
+{
+	const struct weir_pod *best = NULL;
+
+	for (size_t i = 0; i < o->n_pods; i++) {
+		const struct weir_pod *p = o->pods[i];
+
+		for (size_t j = 0; j < p->n_addrs && !p->host_network && !p->finished; j++) {
+			if (weir_addr_compare(&p->addrs[j], a) == 0)
+				best = p;
+		}
+	}
+	return best;
+}
+
+static bool ns_matches(struct bag *b, const struct objects *o, const char *name,
+		       const struct weir_selector *s)
+{
+	char text[256];
+
+	for (size_t i = 0; i < o->n_namespaces; i++) {
+		if (o->namespaces[i]->name == name)
+			return weir_selector_matches(s, o->namespaces[i]->labels);
+	}
+	snprintf(text, sizeof(text), "kubernetes.io/metadata.name=%s", name);
+	return weir_selector_matches(s, make_labels(b, text));
+}
+
+static bool selects(struct bag *b, const struct objects *o, const struct weir_policy *p,
+		    const struct weir_pod *pod)
+{
+	if (p->namespace_ ? p->namespace_ != pod->namespace_ :
+			    !ns_matches(b, o, pod->namespace_, &p->namespaces))
+		return false;
+	return weir_selector_matches(&p->pods, pod->labels);
+}
+
+static bool peer_has(struct bag *b, const struct objects *o, const struct weir_policy *p,
+		     const struct weir_peer *peer, const struct weir_addr *a)
+{
+	const struct weir_pod *pod = pod_at(o, a);
+
+	if (peer->kind == WEIR_PEER_PREFIX) {
+		for (size_t i = 0; i < peer->n_except; i++) {
+			if (weir_prefix_contains(&peer->except[i], a))
+				return false;
+		}
+		return weir_prefix_contains(&peer->prefix, a);
+	}
+	if (!pod)
+		return false;
+	if (peer->own_namespace ? pod->namespace_ != p->namespace_ :
+				  !ns_matches(b, o, pod->namespace_, &peer->namespaces))
+		return false;
+	return weir_selector_matches(&peer->pods, pod->labels);
+}
+
+static bool port_has(const struct weir_port *p, const struct weir_pod *dst,
+		     const struct weir_connection *c)
+{
+	if (p->protocol != c->protocol)
+		return false;
+	if (!p->name)
+		return p->first <= c->dport && c->dport <= p->last;
+	for (size_t i = 0; dst && i < dst->n_ports; i++) {
+		const struct weir_named_port *q = &dst->ports[i];
+
+		if (q->name == p->name && q->protocol == c->protocol && q->port == c->dport)
+			return true;
+	}
+	return false;
+}
+
+static bool rule_has(struct bag *b, const struct objects *o, const struct weir_rule *r,
+		     const struct weir_connection *c)
+{
+	const struct weir_addr *other = r->direction == WEIR_INGRESS ? &c->src : &c->dst;
+	const struct weir_pod *dst = pod_at(o, &c->dst);
+	bool peer = r->any_peer, port = r->any_port;
+
+	for (size_t i = 0; i < r->n_peers && !peer; i++)
+		peer = peer_has(b, o, r->policy, &r->peers[i], other);
+	for (size_t i = 0; i < r->n_ports && !port; i++)
+		port = port_has(&r->ports[i], dst, c);
+	return peer && port;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return weir_policy_compare(*(const struct weir_policy *const *)a,
+				   *(const struct weir_policy *const *)b);
+}
+
+/* The first rule of the tier that matches; NULL: none. */
+static const struct weir_rule *first_rule(struct bag *b, const struct objects *o,
+					  const struct weir_policy **sorted, size_t n, unsigned tier,
+					  int d, const struct weir_connection *c)
+{
+	for (size_t i = 0; i < n; i++) {
+		for (size_t j = 0; sorted[i]->tier == tier && j < sorted[i]->n_rules[d]; j++) {
+			if (rule_has(b, o, &sorted[i]->rules[d][j], c))
+				return &sorted[i]->rules[d][j];
+		}
+	}
+	return NULL;
+}
+
+static void decide(struct bag *b, const struct objects *o, const struct weir_connection *c, int d,
+		   struct weir_decision *ret)
+{
+	const struct weir_pod *pod = pod_at(o, d == WEIR_INGRESS ? &c->dst : &c->src);
+	const struct weir_policy **sorted = calloc(o->n_policies + 1, sizeof(*sorted));
+	bool isolated = false;
+	size_t n = 0;
+
+	*ret = (struct weir_decision){ .verdict = WEIR_ALLOWED };
+	for (size_t i = 0; pod && pod->local && i < o->n_policies; i++) {
+		const struct weir_policy *p = o->policies[i];
+
+		if (p->staged || !selects(b, o, p, pod))
+			continue;
+		if (p->tier == WEIR_TIER_NETWORK_POLICY && !p->isolates[d])
+			continue;
+		isolated |= p->tier == WEIR_TIER_NETWORK_POLICY;
+		sorted[n++] = p;
+	}
+	if (n)
+		qsort(sorted, n, sizeof(*sorted), compare);
+	for (unsigned tier = 0; tier < WEIR_TIER_MAX; tier++) {
+		const struct weir_rule *r = first_rule(b, o, sorted, n, tier, d, c);
+
+		if (r && r->action != WEIR_PASS) {
+			ret->rule = r;
+			ret->verdict = r->action == WEIR_ACCEPT ? WEIR_ALLOWED : WEIR_DENIED;
+			break;
+		}
+		if (tier == WEIR_TIER_NETWORK_POLICY && isolated) {
+			ret->verdict = WEIR_DENIED;
+			break;
+		}
+	}
+	free(sorted);
+}
+
+void brute_force(struct bag *b, const struct objects *o, const struct weir_connection *conn,
+		 struct weir_judgement *ret)
+{
+	*ret = (struct weir_judgement){ .verdict = WEIR_ALLOWED };
+	if (weir_addr_compare(&conn->src, &conn->dst) == 0 && pod_at(o, &conn->src))
+		return;
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
+		decide(b, o, conn, d, &ret->sides[d]);
+		if (ret->sides[d].verdict == WEIR_DENIED)
+			ret->verdict = WEIR_DENIED;
+	}
+}
