@@ -97,11 +97,15 @@ endif
 if WEIR_HAVE_TESTS
 DAEMON_TESTS = \
 	tests/unit/daemon/cluster/index \
-	tests/unit/daemon/config/config
+	tests/unit/daemon/config/config \
+	tests/unit/daemon/query/words
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
 tests_unit_daemon_cluster_index_SOURCES = tests/unit/daemon/cluster/index.c
 tests_unit_daemon_cluster_index_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_daemon_query_words_SOURCES = tests/unit/daemon/query/words.c
+tests_unit_daemon_query_words_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_daemon_config_config_SOURCES = tests/unit/daemon/config/config.c
 tests_unit_daemon_config_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
 	$(CMOCKA_LIBS)
