@@ -19,6 +19,9 @@ daemon_libweird_a_SOURCES = \
 	daemon/config/keys.c \
 	daemon/config/value.c \
 	daemon/endpoint/endpoint.h \
+	daemon/endpoint/file.c \
+	daemon/endpoint/file.h \
+	daemon/endpoint/store.c \
 	daemon/flow/annotate.c \
 	daemon/flow/annotate.h \
 	daemon/flow/denied.c \
@@ -69,6 +72,11 @@ daemon_libweird_a_SOURCES = \
 	daemon/reconcile/guards.h \
 	daemon/reconcile/reconcile.c \
 	daemon/reconcile/reconcile.h \
+	daemon/rpc/client.c \
+	daemon/rpc/internal.h \
+	daemon/rpc/request.c \
+	daemon/rpc/request.h \
+	daemon/rpc/server.c \
 	daemon/rpc/server.h \
 	daemon/source/catalog.c \
 	daemon/source/files.c \

@@ -14,15 +14,17 @@
 
 struct weir_endpoint {
 	char *container_id, *ifname; /* together the key */
-	char *netns;                 /* path as CNI gave it */
-	uint64_t netns_dev, netns_ino; /* of that path at ADD: a reused path is not the same netns */
-	char *namespace_, *pod, *uid;/* from CNI_ARGS; namespace_ and pod NULL: not a Kubernetes pod */
-	char *host_ifname;           /* NULL: not known */
-	char *mac;                   /* of the pod's interface, NULL: not known */
+	char *netns;		     /* path as CNI gave it */
+	uint64_t netns_dev,
+		netns_ino; /* of that path at ADD: a reused path is not the same netns */
+	char *namespace_, *pod,
+		*uid;	   /* from CNI_ARGS; namespace_ and pod NULL: not a Kubernetes pod */
+	char *host_ifname; /* NULL: not known */
+	char *mac;	   /* of the pod's interface, NULL: not known */
 	size_t n_addrs;
 	struct weir_addr *addrs;
-	int64_t added;               /* seconds since the epoch */
-	uint64_t realised;           /* generation that the kernel enforces for it; 0: not yet */
+	int64_t added;	   /* seconds since the epoch */
+	uint64_t realised; /* generation that the kernel enforces for it; 0: not yet */
 	struct weir_endpoint *next;
 };
 
