@@ -2,6 +2,10 @@
 # The node daemon: everything but its main.c is a library, so that tests can
 # link the parts. One file a line: many hands add to this list.
 LIBDAEMON = daemon/libweird.a
+# What a program that contains the whole daemon links
+WEIRD_LIBS = $(LIBDAEMON) $(LIBPOLICY) $(LIBBACKENDS) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
+	$(MNL_LIBS) $(NFTNL_LIBS) $(NFCT_LIBS) $(NFLOG_LIBS) $(NLROUTE_LIBS) $(ZMQ_LIBS) \
+	$(MSGPACK_LIBS) $(UV_LIBS) $(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) -lpthread
 noinst_LIBRARIES += daemon/libweird.a
 daemon_libweird_a_SOURCES = \
 	daemon/cluster/addresses.c \
@@ -104,9 +108,11 @@ endif
 
 if WEIR_HAVE_TESTS
 DAEMON_TESTS = \
+	tests/unit/daemon/cluster/cluster \
 	tests/unit/daemon/cluster/index \
 	tests/unit/daemon/config/config \
-	tests/unit/daemon/query/words
+	tests/unit/daemon/query/words \
+	tests/unit/daemon/source/files
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
 tests_unit_daemon_cluster_index_SOURCES = tests/unit/daemon/cluster/index.c
@@ -114,6 +120,12 @@ tests_unit_daemon_cluster_index_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
 tests_unit_daemon_query_words_SOURCES = tests/unit/daemon/query/words.c
 tests_unit_daemon_query_words_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
+tests_unit_daemon_cluster_cluster_SOURCES = tests/unit/daemon/cluster/cluster.c
+tests_unit_daemon_cluster_cluster_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_daemon_source_files_SOURCES = tests/unit/daemon/source/files.c
+tests_unit_daemon_source_files_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
+	$(YAML_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)
 tests_unit_daemon_config_config_SOURCES = tests/unit/daemon/config/config.c
 tests_unit_daemon_config_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
 	$(CMOCKA_LIBS)
