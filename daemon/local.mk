@@ -15,8 +15,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/cluster/internal.h \
 	daemon/cluster/local.c \
 	daemon/cluster/lookup.c \
-	daemon/cluster/table.c \
-	daemon/cluster/table.h \
+	daemon/cluster/registry.c \
+	daemon/cluster/registry.h \
 	daemon/config/config.c \
 	daemon/config/config.h \
 	daemon/config/file.c \

@@ -12,46 +12,46 @@
 
 #include "weir/cleanup.h"
 
-static struct weir_key namespace_key(const void *item)
+static struct weir_name namespace_key(const void *item)
 {
-	return (struct weir_key){((const struct weir_namespace *)item)->name, NULL, NULL};
+	return (struct weir_name){((const struct weir_namespace *)item)->name, NULL, NULL};
 }
 
-static struct weir_key pod_key(const void *item)
+static struct weir_name pod_key(const void *item)
 {
 	const struct weir_pod *pod = item;
 
-	return (struct weir_key){pod->name, pod->namespace_, NULL};
+	return (struct weir_name){pod->name, pod->namespace_, NULL};
 }
 
-static struct weir_key node_key(const void *item)
+static struct weir_name node_key(const void *item)
 {
-	return (struct weir_key){((const struct weir_node *)item)->name, NULL, NULL};
+	return (struct weir_name){((const struct weir_node *)item)->name, NULL, NULL};
 }
 
-static struct weir_key service_key(const void *item)
+static struct weir_name service_key(const void *item)
 {
 	const struct weir_service *service = item;
 
-	return (struct weir_key){service->name, service->namespace_, NULL};
+	return (struct weir_name){service->name, service->namespace_, NULL};
 }
 
-static struct weir_key policy_key(const void *item)
+static struct weir_name policy_key(const void *item)
 {
 	const struct weir_policy *policy = item;
 
-	return (struct weir_key){policy->name, policy->namespace_, policy->kind};
+	return (struct weir_name){policy->name, policy->namespace_, policy->kind};
 }
 
-static struct weir_key local_key(const void *item)
+static struct weir_name local_key(const void *item)
 {
 	const struct weir_local *local = item;
 
-	return (struct weir_key){local->name, local->namespace_, NULL};
+	return (struct weir_name){local->name, local->namespace_, NULL};
 }
 
-bool weir_cluster_key(const struct weir_cluster *c, const char *kind, const char *ns,
-		      const char *name, struct weir_key *ret)
+bool weir_cluster_name(const struct weir_cluster *c, const char *kind, const char *ns,
+		       const char *name, struct weir_name *ret)
 {
 	ret->a = weir_pool_find(c->pool, name);
 	ret->b = ns ? weir_pool_find(c->pool, ns) : NULL;
@@ -150,17 +150,17 @@ void weir_cluster_free(struct weir_cluster **cluster)
 		return;
 	weir_cluster_reap(c);
 	for (int kind = 0; kind < WEIR_OBJECT_MAX; kind++) {
-		for (size_t i = 0; (object = weir_table_next(&c->tables[kind], &i));)
+		for (size_t i = 0; (object = weir_registry_next(&c->tables[kind], &i));)
 			free_object(c, (enum weir_object_kind)kind, object);
-		weir_table_clear(&c->tables[kind]);
+		weir_registry_clear(&c->tables[kind]);
 	}
-	for (size_t i = 0; (local = weir_table_next(&c->locals, &i));) {
+	for (size_t i = 0; (local = weir_registry_next(&c->locals, &i));) {
 		free_object(c, WEIR_OBJECT_POD, local->pod);
 		weir_pool_put_string(c->pool, local->namespace_);
 		weir_pool_put_string(c->pool, local->name);
 		free(local);
 	}
-	weir_table_clear(&c->locals);
+	weir_registry_clear(&c->locals);
 	weir_addresses_clear(&c->pods_by_addr);
 	weir_addresses_clear(&c->nodes_by_addr);
 	weir_addresses_clear(&c->services_by_addr);
@@ -172,7 +172,7 @@ void weir_cluster_free(struct weir_cluster **cluster)
  * the object is freed: it was ours from the start. */
 static int put(struct weir_cluster *c, enum weir_object_kind kind, void *object, void **ret_old)
 {
-	int r = weir_table_put(&c->tables[kind], object, ret_old);
+	int r = weir_registry_put(&c->tables[kind], object, ret_old);
 
 	if (r < 0)
 		free_object(c, kind, object);
@@ -182,11 +182,11 @@ static int put(struct weir_cluster *c, enum weir_object_kind kind, void *object,
 static void *take(struct weir_cluster *c, enum weir_object_kind kind, const char *policy_kind,
 		  const char *ns, const char *name)
 {
-	struct weir_key key;
+	struct weir_name key;
 
-	if (!weir_cluster_key(c, policy_kind, ns, name, &key))
+	if (!weir_cluster_name(c, policy_kind, ns, name, &key))
 		return NULL;
-	return weir_table_take(&c->tables[kind], key);
+	return weir_registry_take(&c->tables[kind], key);
 }
 
 /* --- namespaces, policies: the compiler's ------------------------------------ */

@@ -3,7 +3,7 @@
 /* The inside of struct weir_cluster, for the files of this folder. */
 #include "daemon/cluster/addresses.h"
 #include "daemon/cluster/cluster.h"
-#include "daemon/cluster/table.h"
+#include "daemon/cluster/registry.h"
 
 enum weir_object_kind {
 	WEIR_OBJECT_NAMESPACE,
@@ -31,9 +31,9 @@ struct weir_local {
 struct weir_cluster {
 	struct weir_pool *pool;
 	struct weir_compiler *compiler;
-	const char *node;			   /* interned; NULL: not told */
-	struct weir_table tables[WEIR_OBJECT_MAX]; /* as the source has them */
-	struct weir_table locals;
+	const char *node;			      /* interned; NULL: not told */
+	struct weir_registry tables[WEIR_OBJECT_MAX]; /* as the source has them */
+	struct weir_registry locals;
 	struct weir_addresses pods_by_addr, nodes_by_addr, services_by_addr;
 	struct weir_grave *graves;
 	size_t n_graves, size_graves;
@@ -41,8 +41,8 @@ struct weir_cluster {
 
 /* The key of these plain strings; false when one is not interned, that is:
  * when no object can have it. NULL stays NULL. */
-bool weir_cluster_key(const struct weir_cluster *c, const char *kind, const char *ns,
-		      const char *name, struct weir_key *ret);
+bool weir_cluster_name(const struct weir_cluster *c, const char *kind, const char *ns,
+		       const char *name, struct weir_name *ret);
 /* Frees the object after the next commit. */
 void weir_cluster_bury(struct weir_cluster *c, enum weir_object_kind kind, void *object);
 /* The pod of a manifest counts: becomes local when it runs on our node. */
@@ -50,7 +50,7 @@ int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod);
 /* The pod that counts: in the compiler and in the index. */
 int weir_cluster_enter_pod(struct weir_cluster *c, struct weir_pod *pod);
 void weir_cluster_leave_pod(struct weir_cluster *c, struct weir_pod *pod);
-struct weir_local *weir_cluster_local(const struct weir_cluster *c, struct weir_key key);
+struct weir_local *weir_cluster_local(const struct weir_cluster *c, struct weir_name key);
 /* Make the local pod again, with what the manifest (or NULL) says. */
 int weir_cluster_local_update(struct weir_cluster *c, struct weir_local *local,
 			      const struct weir_pod *manifest);

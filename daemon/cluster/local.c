@@ -43,16 +43,16 @@ void weir_cluster_leave_pod(struct weir_cluster *c, struct weir_pod *pod)
 	weir_addresses_drop(&c->pods_by_addr, pod, pod->addrs, pod->n_addrs);
 }
 
-struct weir_local *weir_cluster_local(const struct weir_cluster *c, struct weir_key key)
+struct weir_local *weir_cluster_local(const struct weir_cluster *c, struct weir_name key)
 {
-	return weir_table_find(&c->locals, key);
+	return weir_registry_find(&c->locals, key);
 }
 
 static struct weir_pod *manifest_of(const struct weir_cluster *c, const struct weir_local *local)
 {
-	struct weir_key key = {local->name, local->namespace_, NULL};
+	struct weir_name key = {local->name, local->namespace_, NULL};
 
-	return weir_table_find(&c->tables[WEIR_OBJECT_POD], key);
+	return weir_registry_find(&c->tables[WEIR_OBJECT_POD], key);
 }
 
 int weir_cluster_local_update(struct weir_cluster *c, struct weir_local *local,
@@ -112,7 +112,7 @@ int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *p
 	local = new_local(c, ns, pod, addrs, n);
 	if (!local)
 		return -ENOMEM;
-	r = weir_table_put(&c->locals, local, (void **)&old);
+	r = weir_registry_put(&c->locals, local, (void **)&old);
 	if (r < 0) {
 		free_local(c, local);
 		return r;
@@ -128,11 +128,11 @@ void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const cha
 {
 	struct weir_local *local;
 	struct weir_pod *manifest;
-	struct weir_key key;
+	struct weir_name key;
 
-	if (!weir_cluster_key(c, NULL, ns, pod, &key))
+	if (!weir_cluster_name(c, NULL, ns, pod, &key))
 		return;
-	local = weir_table_take(&c->locals, key);
+	local = weir_registry_take(&c->locals, key);
 	if (!local)
 		return;
 	manifest = manifest_of(c, local);

@@ -5,22 +5,23 @@
 static void *find(const struct weir_cluster *c, enum weir_object_kind kind, const char *ns,
 		  const char *name)
 {
-	struct weir_key key;
+	struct weir_name key;
 
-	return weir_cluster_key(c, NULL, ns, name, &key) ? weir_table_find(&c->tables[kind], key)
-							 : NULL;
+	return weir_cluster_name(c, NULL, ns, name, &key)
+		       ? weir_registry_find(&c->tables[kind], key)
+		       : NULL;
 }
 
 const struct weir_pod *weir_cluster_pod(const struct weir_cluster *c, const char *ns,
 					const char *name)
 {
 	const struct weir_local *local;
-	struct weir_key key;
+	struct weir_name key;
 
-	if (!weir_cluster_key(c, NULL, ns, name, &key))
+	if (!weir_cluster_name(c, NULL, ns, name, &key))
 		return NULL;
 	local = weir_cluster_local(c, key);
-	return local ? local->pod : weir_table_find(&c->tables[WEIR_OBJECT_POD], key);
+	return local ? local->pod : weir_registry_find(&c->tables[WEIR_OBJECT_POD], key);
 }
 
 const struct weir_pod *weir_cluster_pod_by_addr(const struct weir_cluster *c,
@@ -79,7 +80,7 @@ int weir_cluster_each_policy(const struct weir_cluster *c,
 	int r = 0;
 
 	for (size_t i = 0;
-	     r == 0 && (policy = weir_table_next(&c->tables[WEIR_OBJECT_POLICY], &i));)
+	     r == 0 && (policy = weir_registry_next(&c->tables[WEIR_OBJECT_POLICY], &i));)
 		r = fn(data, policy);
 	return r;
 }
@@ -91,10 +92,10 @@ int weir_cluster_each_pod(const struct weir_cluster *c,
 	const struct weir_pod *pod;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && (local = weir_table_next(&c->locals, &i));)
+	for (size_t i = 0; r == 0 && (local = weir_registry_next(&c->locals, &i));)
 		r = local->pod ? fn(data, local->pod) : 0;
-	for (size_t i = 0; r == 0 && (pod = weir_table_next(&c->tables[WEIR_OBJECT_POD], &i));) {
-		struct weir_key key = {pod->name, pod->namespace_, NULL};
+	for (size_t i = 0; r == 0 && (pod = weir_registry_next(&c->tables[WEIR_OBJECT_POD], &i));) {
+		struct weir_name key = {pod->name, pod->namespace_, NULL};
 
 		if (!weir_cluster_local(c, key))
 			r = fn(data, pod);

@@ -16,11 +16,11 @@
 
 #define ERRORS_MAX 1000 /* listed for one manifest; all are counted */
 
-static struct weir_key entry_key(const void *item)
+static struct weir_name entry_key(const void *item)
 {
 	const struct weir_manifest_entry *e = item;
 
-	return (struct weir_key){e->name, e->namespace_, e->kind};
+	return (struct weir_name){e->name, e->namespace_, e->kind};
 }
 
 int weir_catalog_init(struct weir_catalog *c, struct weir_world *world, struct weir_error *err)
@@ -33,7 +33,7 @@ int weir_catalog_init(struct weir_catalog *c, struct weir_world *world, struct w
 
 void weir_catalog_clear(struct weir_catalog *c)
 {
-	weir_table_clear(&c->entries);
+	weir_registry_clear(&c->entries);
 }
 
 /* --- lists of words ----------------------------------------------------------- */
@@ -132,10 +132,10 @@ static struct weir_manifest_entry *entry_of(struct weir_catalog *c, struct weir_
 	e->kind = kind;
 	e->namespace_ = ns ? weir_pool_string(pool, ns) : NULL;
 	e->name = weir_pool_string(pool, name);
-	known = e->name && !ns == !e->namespace_ ? weir_table_find(&c->entries, entry_key(e))
+	known = e->name && !ns == !e->namespace_ ? weir_registry_find(&c->entries, entry_key(e))
 						 : NULL;
 	if (known || !e->name || !ns != !e->namespace_ ||
-	    weir_table_put(&c->entries, e, &old) < 0) {
+	    weir_registry_put(&c->entries, e, &old) < 0) {
 		free_entry(c, e);
 		return known;
 	}
@@ -150,7 +150,7 @@ static void drop_entry(struct weir_catalog *c, struct weir_manifest_entry *e)
 		c->changes++;
 	}
 	unlink_entry(e);
-	weir_table_take(&c->entries, entry_key(e));
+	weir_registry_take(&c->entries, entry_key(e));
 	free_entry(c, e);
 	c->freed = true;
 }

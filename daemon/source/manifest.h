@@ -9,7 +9,7 @@
  * its last good state, the others of the text take effect. A text that cannot
  * be read at all keeps the last good state of all its objects.
  */
-#include "daemon/cluster/table.h"
+#include "daemon/cluster/registry.h"
 #include "daemon/world.h"
 #include "weir/doc.h"
 
@@ -62,7 +62,7 @@ struct weir_manifest {
 
 struct weir_catalog {
 	struct weir_world *world;
-	struct weir_table entries;
+	struct weir_registry entries;
 	struct weir_fingerprint_key key;
 	uint64_t errors;  /* since the start */
 	uint64_t changes; /* to the cluster, since the start */

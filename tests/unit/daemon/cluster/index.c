@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/cluster/addresses.h"
-#include "daemon/cluster/table.h"
+#include "daemon/cluster/registry.h"
 
 #define ITEMS 500
 #define STEPS 20000
@@ -24,14 +24,14 @@ struct item {
 
 static struct item items[ITEMS];
 
-static struct weir_key key_of(const void *item)
+static struct weir_name key_of(const void *item)
 {
-	return (struct weir_key){&((const struct item *)item)->name, NULL, NULL};
+	return (struct weir_name){&((const struct item *)item)->name, NULL, NULL};
 }
 
 static void table_finds_what_is_there(void **state)
 {
-	struct weir_table t = {.key = key_of};
+	struct weir_registry t = {.key = key_of};
 	bool there[ITEMS] = {false};
 	size_t n = 0, seen = 0;
 	void *old;
@@ -41,34 +41,34 @@ static void table_finds_what_is_there(void **state)
 		size_t k = (size_t)rand() % ITEMS, probe = (size_t)rand() % ITEMS;
 
 		if (there[k]) {
-			assert_ptr_equal(weir_table_take(&t, key_of(&items[k])), &items[k]);
+			assert_ptr_equal(weir_registry_take(&t, key_of(&items[k])), &items[k]);
 		} else {
-			assert_int_equal(weir_table_put(&t, &items[k], &old), 0);
+			assert_int_equal(weir_registry_put(&t, &items[k], &old), 0);
 			assert_null(old);
 		}
 		there[k] = !there[k];
 		n += there[k] ? 1 : (size_t)-1;
 		assert_int_equal(t.n, n);
-		assert_ptr_equal(weir_table_find(&t, key_of(&items[probe])),
+		assert_ptr_equal(weir_registry_find(&t, key_of(&items[probe])),
 				 there[probe] ? &items[probe] : NULL);
 	}
-	for (size_t i = 0; weir_table_next(&t, &i);)
+	for (size_t i = 0; weir_registry_next(&t, &i);)
 		seen++;
 	assert_int_equal(seen, n);
-	weir_table_clear(&t);
+	weir_registry_clear(&t);
 }
 
 static void table_replaces(void **state)
 {
-	struct weir_table t = {.key = key_of};
+	struct weir_registry t = {.key = key_of};
 	void *old;
 
-	assert_null(weir_table_take(&t, key_of(&items[0])));
-	assert_int_equal(weir_table_put(&t, &items[0], &old), 0);
-	assert_int_equal(weir_table_put(&t, &items[0], &old), 0);
+	assert_null(weir_registry_take(&t, key_of(&items[0])));
+	assert_int_equal(weir_registry_put(&t, &items[0], &old), 0);
+	assert_int_equal(weir_registry_put(&t, &items[0], &old), 0);
 	assert_ptr_equal(old, &items[0]);
 	assert_int_equal(t.n, 1);
-	weir_table_clear(&t);
+	weir_registry_clear(&t);
 }
 
 static const struct item *newest(const struct weir_addr *addr)

@@ -126,7 +126,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	char command[128];
+	char command[256];
 
 	d.source->ops->close(d.source);
 	weir_compiler_free(&d.world.compiler);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The hash table of cluster.c: linear probing, removal by moving back. */
-#include "daemon/cluster/table.h"
+#include "daemon/cluster/registry.h"
 
 #include <errno.h>
 #include <stdint.h>
@@ -14,18 +14,18 @@ static uint64_t mix(uint64_t h, const void *p)
 	return h ^ (h >> 32);
 }
 
-static size_t home(const struct weir_table *t, struct weir_key key)
+static size_t home(const struct weir_registry *t, struct weir_name key)
 {
 	return mix(mix(mix(0, key.a), key.b), key.c) & (t->size - 1);
 }
 
-static int same(struct weir_key x, struct weir_key y)
+static int same(struct weir_name x, struct weir_name y)
 {
 	return x.a == y.a && x.b == y.b && x.c == y.c;
 }
 
 /* The slot of the key, or the free one where it would go. */
-static size_t slot_of(const struct weir_table *t, struct weir_key key)
+static size_t slot_of(const struct weir_registry *t, struct weir_name key)
 {
 	size_t i = home(t, key);
 
@@ -34,14 +34,14 @@ static size_t slot_of(const struct weir_table *t, struct weir_key key)
 	return i;
 }
 
-void *weir_table_find(const struct weir_table *t, struct weir_key key)
+void *weir_registry_find(const struct weir_registry *t, struct weir_name key)
 {
 	return t->size ? t->slots[slot_of(t, key)] : NULL;
 }
 
-static int grow(struct weir_table *t)
+static int grow(struct weir_registry *t)
 {
-	struct weir_table bigger = {.key = t->key, .n = t->n};
+	struct weir_registry bigger = {.key = t->key, .n = t->n};
 
 	if (t->size && (t->n + 1) * 4 <= t->size * 3)
 		return 0;
@@ -58,7 +58,7 @@ static int grow(struct weir_table *t)
 	return 0;
 }
 
-int weir_table_put(struct weir_table *t, void *item, void **ret_old)
+int weir_registry_put(struct weir_registry *t, void *item, void **ret_old)
 {
 	size_t i;
 
@@ -71,10 +71,10 @@ int weir_table_put(struct weir_table *t, void *item, void **ret_old)
 	return 0;
 }
 
-void *weir_table_take(struct weir_table *t, struct weir_key key)
+void *weir_registry_take(struct weir_registry *t, struct weir_name key)
 {
 	size_t hole, i, mask = t->size - 1;
-	void *item = weir_table_find(t, key);
+	void *item = weir_registry_find(t, key);
 
 	if (!item)
 		return NULL;
@@ -91,7 +91,7 @@ void *weir_table_take(struct weir_table *t, struct weir_key key)
 	return item;
 }
 
-void *weir_table_next(const struct weir_table *t, size_t *i)
+void *weir_registry_next(const struct weir_registry *t, size_t *i)
 {
 	while (*i < t->size) {
 		void *item = t->slots[(*i)++];
@@ -102,8 +102,8 @@ void *weir_table_next(const struct weir_table *t, size_t *i)
 	return NULL;
 }
 
-void weir_table_clear(struct weir_table *t)
+void weir_registry_clear(struct weir_registry *t)
 {
 	free(t->slots);
-	*t = (struct weir_table){.key = t->key};
+	*t = (struct weir_registry){.key = t->key};
 }

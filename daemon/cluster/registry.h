@@ -7,23 +7,23 @@
  */
 #include <stddef.h>
 
-struct weir_key {
+struct weir_name {
 	const void *a, *b, *c; /* interned; unused ones are NULL */
 };
 
-struct weir_table {
-	struct weir_key (*key)(const void *item); /* set by the owner */
+struct weir_registry {
+	struct weir_name (*key)(const void *item); /* set by the owner */
 	void **slots;
 	size_t n, size;
 };
 
-void *weir_table_find(const struct weir_table *t, struct weir_key key);
+void *weir_registry_find(const struct weir_registry *t, struct weir_name key);
 /* Puts item in place of one with the same key, which becomes *ret_old (or
  * NULL). -ENOMEM changes nothing. */
-int weir_table_put(struct weir_table *t, void *item, void **ret_old);
+int weir_registry_put(struct weir_registry *t, void *item, void **ret_old);
 /* Takes it out; NULL when there is none. */
-void *weir_table_take(struct weir_table *t, struct weir_key key);
-/* Iterate: for (i = 0; (item = weir_table_next(t, &i));) */
-void *weir_table_next(const struct weir_table *t, size_t *i);
+void *weir_registry_take(struct weir_registry *t, struct weir_name key);
+/* Iterate: for (i = 0; (item = weir_registry_next(t, &i));) */
+void *weir_registry_next(const struct weir_registry *t, size_t *i);
 /* Frees the slots, not the items. */
-void weir_table_clear(struct weir_table *t);
+void weir_registry_clear(struct weir_registry *t);
