@@ -4,3 +4,7 @@ BENCHES += bench/traffic
 bench_traffic_SOURCES = bench/traffic.c
 bench_traffic_LDADD = -lpthread
 EXTRA_DIST += bench/data_plane.py
+BENCHES += bench/flow_events
+bench_flow_events_SOURCES = bench/flow_events.c
+bench_flow_events_LDADD = $(LIBBACKENDS) $(LIBWEIR)
+EXTRA_DIST += bench/flow_events.py

@@ -24,7 +24,10 @@
 #define SOURCE_FDS 8
 #define ALL_FDS	   32
 #define SECOND_NS  1000000000ull
-#define NEVER	   UINT64_MAX
+/* To be woken for each event costs more than to read it, and whoever opens
+ * the connection pays for the waking: let a few gather. */
+#define GATHER_NS 2000000ull
+#define NEVER	  UINT64_MAX
 
 struct weir_pipeline {
 	struct weir_pipeline_config config;
@@ -34,6 +37,7 @@ struct weir_pipeline {
 	struct weir_follow follow;
 	pthread_t thread;
 	bool running;
+	bool backlog;			 /* the last read has not taken all */
 	int stop;			 /* eventfd */
 	uint64_t next_update, next_poll; /* monotonic ns; the second: not before */
 	uint64_t next_complaint;
@@ -166,15 +170,32 @@ static int idle_ms(struct weir_pipeline *p)
 	return next <= now ? 0 : (int)earlier((next - now + 999999) / 1000000, 60000);
 }
 
+static void gather(struct weir_pipeline *p, const struct pollfd *fds, int n)
+{
+	const struct timespec pause = {.tv_nsec = GATHER_NS};
+
+	for (int i = 0; i < n && !p->backlog; i++) {
+		if (fds[i].revents) {
+			nanosleep(&pause, NULL);
+			return;
+		}
+	}
+}
+
 static void read_source(struct weir_pipeline *p, const struct pollfd *fds, int n)
 {
 	struct weir_error err;
+	int r;
 
+	gather(p, fds, n);
+	p->backlog = false;
 	for (int i = 0; i < n; i++) {
 		if (!fds[i].revents)
 			continue;
-		if (p->source->ops->read(p->source, fds[i].fd, BATCH, &err) < 0)
+		r = p->source->ops->read(p->source, fds[i].fd, BATCH, &err);
+		if (r < 0)
 			complain(p, &err);
+		p->backlog |= r >= (int)BATCH;
 		follow_batch(p);
 	}
 }
