@@ -20,7 +20,7 @@ check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 POLICY_TEST_WORLD = tests/unit/policy/build.c tests/unit/policy/build.h \
 	tests/unit/policy/shadow.c tests/unit/policy/shadow.h
-POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CMOCKA_LIBS)
+POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_TEST_WORLD)
 tests_unit_policy_incremental_LDADD = $(POLICY_TEST_LIBS)
 endif

@@ -24,10 +24,11 @@ static unsigned line_of(const char *text, const char *at)
 	return line;
 }
 
-/* To the next character that begins a value or a key, or closes something. */
+/* To the next character that begins a value or a key, or closes something.
+ * What cJSON takes for white space is any byte up to the blank. */
 static void skip_separators(struct walk *w)
 {
-	for (; strchr(" \t\r\n:,", *w->at) && *w->at; w->at++)
+	for (; *w->at && ((unsigned char)*w->at <= ' ' || strchr(":,", *w->at)); w->at++)
 		w->line += *w->at == '\n';
 }
 
@@ -41,7 +42,8 @@ static void skip_string(struct walk *w)
 
 static void skip_literal(struct walk *w)
 {
-	w->at += strcspn(w->at, " \t\r\n,:]}");
+	while ((unsigned char)*w->at > ' ' && !strchr(",:]}", *w->at))
+		w->at++;
 }
 
 static int walk_value(struct walk *w, const cJSON *node)
