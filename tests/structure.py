@@ -20,7 +20,7 @@ MAY_SEE = {
     "plugin": {"plugin"},
     "cli": {"cli"},
     "hub": {"hub"},
-    "daemon": {"daemon"},
+    "daemon": {"daemon", "policy", "backends"},
 }
 # Headers of include/weir that a folder must not use, and why.
 MUST_NOT = {

@@ -182,7 +182,7 @@ static void man_page_has_every_key(void **state)
 	char name[128], item[256];
 
 	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
-		snprintf(item, sizeof(item), "%s%s Ns : Ar %s\n", mark, k->name,
+		snprintf(item, sizeof(item), "%s%s : Ar %s\n", mark, k->name,
 			 weir_config_type_name(k->type));
 		if (!strstr(text, item))
 			fail_msg("weird.yaml.5 lacks: %s", item);
