@@ -96,8 +96,14 @@ daemon_libweird_a_SOURCES = \
 	daemon/world.h
 
 if WEIR_HAVE_TESTS
-check_PROGRAMS += tests/unit/daemon/flow/follow tests/unit/daemon/flow/pipeline
-TESTS += tests/unit/daemon/flow/follow tests/unit/daemon/flow/pipeline
+check_PROGRAMS += tests/unit/daemon/flow/exact tests/unit/daemon/flow/follow \
+	tests/unit/daemon/flow/pipeline
+TESTS += tests/unit/daemon/flow/exact tests/unit/daemon/flow/follow tests/unit/daemon/flow/pipeline
+tests_unit_daemon_flow_exact_SOURCES = tests/unit/backends/flow/traffic.h \
+	tests/unit/daemon/flow/exact.c tests/unit/daemon/flow/fakes.c \
+	tests/unit/daemon/flow/fakes.h
+tests_unit_daemon_flow_exact_LDADD = $(LIBDAEMON) $(LIBBACKENDS) $(LIBWEIR) $(MNL_LIBS) \
+	$(NFTNL_LIBS) $(CMOCKA_LIBS)
 tests_unit_daemon_flow_follow_SOURCES = tests/unit/daemon/flow/fakes.c \
 	tests/unit/daemon/flow/fakes.h tests/unit/daemon/flow/follow.c
 tests_unit_daemon_flow_follow_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)

@@ -81,6 +81,7 @@ struct weir_record {
 	struct weir_record_peer src, dst; /* initiator and responder */
 	struct weir_record_side egress, ingress;
 	uint64_t packets[2], bytes[2];  /* src to dst, dst to src; DENIED: [0] only */
-	uint64_t connections; /* DENIED: distinct attempts (5-tuples) in this record; else 1 */
+	uint64_t connections; /* DENIED: attempts (5-tuples) that no earlier record counted, 0: only
+				 retransmissions; else 1 */
 	uint64_t lost;        /* GAP: how many, 0: unknown how many */
 };
