@@ -57,8 +57,8 @@ static char *encode(const char *method, cJSON *params)
 	return text;
 }
 
-int weirctl_call(const struct weirctl *ctl, const char *method, cJSON *params, int timeout_ms,
-		 cJSON **ret, int *ret_code, struct weir_error *err)
+int weirctl_call_text(const struct weirctl *ctl, const char *method, cJSON *params, int timeout_ms,
+		      char **ret_text, cJSON **ret, int *ret_code, struct weir_error *err)
 {
 	WEIR_AUTO_FREE char *request = encode(method, params), *text = NULL;
 	cJSON *reply;
@@ -75,11 +75,19 @@ int weirctl_call(const struct weirctl *ctl, const char *method, cJSON *params, i
 	reply = cJSON_ParseWithLength(text, len);
 	*ret = cJSON_DetachItemFromObjectCaseSensitive(reply, "result");
 	if (*ret)
-		r = 0;
+		*ret_text = weir_take(text);
 	else if (weirctl_member(reply, "error"))
 		r = refused(weirctl_member(reply, "error"), ret_code, err);
 	else
 		r = weir_error_set(err, EPROTO, "%s: what answers there is not weird", ctl->socket);
 	cJSON_Delete(reply);
 	return r;
+}
+
+int weirctl_call(const struct weirctl *ctl, const char *method, cJSON *params, int timeout_ms,
+		 cJSON **ret, int *ret_code, struct weir_error *err)
+{
+	WEIR_AUTO_FREE char *text = NULL;
+
+	return weirctl_call_text(ctl, method, params, timeout_ms, &text, ret, ret_code, err);
 }

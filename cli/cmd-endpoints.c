@@ -6,9 +6,9 @@
 #define CONTAINER_SHORT 12 /* as container runtimes shorten ids */
 
 static const struct weirctl_column columns[] = {
-	{"NAMESPACE", 6, false}, {"POD", 10, false},	  {"ADDRESSES", 10, false},
-	{"CONTAINER", 0, false}, {"HOST IF", 0, false},	  {"INGRESS", 0, false},
-	{"EGRESS", 0, false},	 {"ENFORCED", 12, false},
+	{ "NAMESPACE", 6, false }, { "POD", 10, false },      { "ADDRESSES", 10, false },
+	{ "CONTAINER", 0, false }, { "HOST IF", 0, false },   { "INGRESS", 0, false },
+	{ "EGRESS", 0, false },	   { "ENFORCED", 12, false },
 };
 
 static void join_addresses(const cJSON *item, char *buf, size_t size)

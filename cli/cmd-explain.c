@@ -44,11 +44,11 @@ static void print_policies(const cJSON *side, const char *prefix)
 static const struct {
 	const char *reason, *words;
 } plain_reasons[] = {
-	{"not-endpoint", "not a pod here: nothing is enforced on this side"},
-	{"no-policy", "no policy selects the pod: everything passes"},
-	{"self", "a pod may talk to its own address"},
-	{"own-node", "traffic from the pod's own node is always let in"},
-	{"pending", "no pod has this address of the node's range (yet): nothing passes"},
+	{ "not-endpoint", "not a pod here: nothing is enforced on this side" },
+	{ "no-policy", "no policy selects the pod: everything passes" },
+	{ "self", "a pod may talk to its own address" },
+	{ "own-node", "traffic from the pod's own node is always let in" },
+	{ "pending", "no pod has this address of the node's range (yet): nothing passes" },
 };
 
 static void print_rule(const cJSON *side)

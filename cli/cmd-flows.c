@@ -32,7 +32,7 @@ static int read_filter(struct weirctl *ctl, struct flow_filter *ret, char **ret_
 	if (verdict && strcmp(verdict, "allowed") != 0 && strcmp(verdict, "denied") != 0)
 		return weir_error_set(err, EINVAL, "--verdict \"%s\": want allowed or denied",
 				      verdict);
-	*ret = (struct flow_filter){ctl->values[WEIRCTL_NAMESPACE], pod, verdict};
+	*ret = (struct flow_filter){ ctl->values[WEIRCTL_NAMESPACE], pod, verdict };
 	if (!slash)
 		return 0;
 	*ret_namespace = strndup(pod, (size_t)(slash - pod));
@@ -67,7 +67,7 @@ static int read_bounds(struct weirctl *ctl, double *ret_since_ms, double *ret_la
 }
 
 static int ask_history(struct weirctl *ctl, const struct flow_filter *filter, double since_ms,
-		       double last, cJSON **ret, struct weir_error *err)
+		       double last, char **ret_text, cJSON **ret, struct weir_error *err)
 {
 	cJSON *params = cJSON_CreateObject();
 
@@ -79,51 +79,46 @@ static int ask_history(struct weirctl *ctl, const struct flow_filter *filter, do
 		cJSON_AddStringToObject(params, "verdict", filter->verdict);
 	cJSON_AddNumberToObject(params, "sinceMs", since_ms);
 	cJSON_AddNumberToObject(params, "last", last);
-	return weirctl_call(ctl, "flows", params, TIMEOUT_MS, ret, NULL, err);
+	return weirctl_call_text(ctl, "flows", params, TIMEOUT_MS, ret_text, ret, NULL, err);
 }
 
-static int show(struct follow *f, const cJSON *record)
+static void show(struct follow *f, const cJSON *record, const char *text, size_t len)
 {
-	char *text;
-
-	if (f->ctl->format == WEIRCTL_TABLE) {
+	if (f->ctl->format == WEIRCTL_TABLE)
 		flow_line(&f->lines, record);
-		return 0;
-	}
-	text = cJSON_PrintUnformatted(record);
-	if (!text)
-		return -ENOMEM;
-	puts(text);
-	free(text);
-	return 0;
+	else
+		printf("%.*s\n", (int)len, text);
 }
 
-static int show_history(struct follow *f, const cJSON *result, struct weir_error *err)
+/* The text beside the tree: JSON goes out as it came. */
+static int show_history(struct follow *f, const char *text, const cJSON *result,
+			struct weir_error *err)
 {
 	const cJSON *record;
+	const char *object;
 
 	if (f->ctl->format == WEIRCTL_YAML)
 		return weirctl_print(f->ctl, result, NULL, err);
 	cJSON_ArrayForEach (record, weirctl_member(result, "records")) {
 		double seq = weirctl_number(record, "seq");
+		size_t len = flow_next_object(&text, &object);
 
 		if (seq > f->last_seq)
 			f->last_seq = seq;
-		if (show(f, record) < 0)
-			return weir_error_set(err, ENOMEM, "out of memory");
+		show(f, record, object, len);
 	}
 	fflush(stdout);
 	return 0;
 }
 
-static int on_record(void *data, cJSON *record)
+static int on_record(void *data, const cJSON *record, const char *text, size_t len)
 {
 	struct follow *f = data;
 	double seq = weirctl_number(record, "seq");
 
-	if ((seq > 0 && seq <= f->last_seq) || !flow_matches(&f->filter, record))
-		return 0;
-	return show(f, record);
+	if ((seq == 0 || seq > f->last_seq) && flow_matches(&f->filter, record))
+		show(f, record, text, len);
+	return 0;
 }
 
 static void on_resized(void *data)
@@ -131,7 +126,7 @@ static void on_resized(void *data)
 	struct follow *f = data;
 
 	weirctl_terminal(f->ctl);
-	f->lines = (struct flow_lines){.ctl = f->ctl, .headed = f->lines.headed};
+	f->lines = (struct flow_lines){ .ctl = f->ctl, .headed = f->lines.headed };
 }
 
 static void on_connected(void *data, bool yes)
@@ -168,8 +163,9 @@ static int find_address(struct weirctl *ctl, cJSON **ret_status, const char **re
 
 static int follow(struct follow *f, double since_ms, double last, struct weir_error *err)
 {
-	const struct flow_live_calls calls = {on_record, on_resized, on_connected, f};
+	const struct flow_live_calls calls = { on_record, on_resized, on_connected, f };
 	cJSON *status = NULL, *result = NULL;
+	WEIR_AUTO_FREE char *text = NULL;
 	struct flow_live *live = NULL;
 	const char *address = NULL;
 	int r = find_address(f->ctl, &status, &address, err);
@@ -177,9 +173,9 @@ static int follow(struct follow *f, double since_ms, double last, struct weir_er
 	if (r == 0)
 		r = flow_live_open(address, f->filter.namespace_, &live, err);
 	if (r == 0)
-		r = ask_history(f->ctl, &f->filter, since_ms, last, &result, err);
+		r = ask_history(f->ctl, &f->filter, since_ms, last, &text, &result, err);
 	if (r == 0)
-		r = show_history(f, result, err);
+		r = show_history(f, text, result, err);
 	cJSON_Delete(result);
 	if (r == 0)
 		r = flow_live_run(live, &calls, err);
@@ -190,8 +186,8 @@ static int follow(struct follow *f, double since_ms, double last, struct weir_er
 
 int weirctl_flows(struct weirctl *ctl, struct weir_error *err)
 {
-	struct follow f = {.ctl = ctl, .lines = {.ctl = ctl}};
-	WEIR_AUTO_FREE char *namespace_ = NULL;
+	struct follow f = { .ctl = ctl, .lines = { .ctl = ctl } };
+	WEIR_AUTO_FREE char *namespace_ = NULL, *text = NULL;
 	double since_ms = 0, last = 0;
 	cJSON *result = NULL;
 	int r;
@@ -206,9 +202,9 @@ int weirctl_flows(struct weirctl *ctl, struct weir_error *err)
 			return weir_error_set(err, EINVAL, "--follow prints table or json");
 		return follow(&f, since_ms, last, err);
 	}
-	r = ask_history(ctl, &f.filter, since_ms, last, &result, err);
+	r = ask_history(ctl, &f.filter, since_ms, last, &text, &result, err);
 	if (r == 0)
-		r = show_history(&f, result, err);
+		r = show_history(&f, text, result, err);
 	cJSON_Delete(result);
 	return r;
 }

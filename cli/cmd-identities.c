@@ -4,8 +4,8 @@
 #include "weir/cleanup.h"
 
 static const struct weirctl_column columns[] = {
-	{"ID", 0, true},      {"NAMESPACE", 6, false}, {"LABELS", 16, false},
-	{"PREFIX", 0, false}, {"ADDRESSES", 0, true},
+	{ "ID", 0, true },	{ "NAMESPACE", 6, false }, { "LABELS", 16, false },
+	{ "PREFIX", 0, false }, { "ADDRESSES", 0, true },
 };
 
 static void join_labels(const cJSON *item, char *buf, size_t size)

@@ -4,8 +4,9 @@
 #include "weir/cleanup.h"
 
 static const struct weirctl_column columns[] = {
-	{"TIER", 0, false}, {"NAMESPACE", 6, false}, {"NAME", 12, false}, {"DIRECTIONS", 0, false},
-	{"RULES", 0, true}, {"LOCAL PODS", 0, true}, {"MODE", 0, false},  {"GEN", 0, true},
+	{ "TIER", 0, false },	    { "NAMESPACE", 6, false }, { "NAME", 12, false },
+	{ "DIRECTIONS", 0, false }, { "RULES", 0, true },      { "LOCAL PODS", 0, true },
+	{ "MODE", 0, false },	    { "GEN", 0, true },
 };
 
 static void join_directions(const cJSON *item, char *buf, size_t size)

@@ -13,7 +13,7 @@ static const struct {
 	const char *name;
 	double ms;
 } units[] = {
-	{"ms", 1}, {"s", 1000}, {"m", 60e3}, {"h", 3600e3}, {"d", 86400e3},
+	{ "ms", 1 }, { "s", 1000 }, { "m", 60e3 }, { "h", 3600e3 }, { "d", 86400e3 },
 };
 
 #define DURATION_MAX (3650 * 86400e3)

@@ -88,7 +88,7 @@ static void format_port(const cJSON *record, char *buf, size_t size)
 
 static void format_bytes(double bytes, char *buf, size_t size)
 {
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
 	size_t unit = 0;
 
 	for (; bytes >= 9999.5 && unit < 4; unit++)
@@ -156,7 +156,7 @@ static void put_why(const struct flow_lines *l, const char *why, unsigned used)
 static void put_columns(const struct flow_lines *l, const char *const *cells,
 			enum weirctl_style style)
 {
-	const unsigned widths[] = {TIME_WIDTH, VERDICT_WIDTH, l->src, l->dst, l->port};
+	const unsigned widths[] = { TIME_WIDTH, VERDICT_WIDTH, l->src, l->dst, l->port };
 	unsigned used = 0;
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(widths); i++) {
@@ -174,8 +174,8 @@ static void put_columns(const struct flow_lines *l, const char *const *cells,
 
 static void put_head(struct flow_lines *l)
 {
-	static const char *const titles[] = {"TIME",	    "VERDICT", "SOURCE",
-					     "DESTINATION", "PORT",    "WHY"};
+	static const char *const titles[] = { "TIME",	     "VERDICT", "SOURCE",
+					      "DESTINATION", "PORT",	"WHY" };
 
 	put_columns(l, titles, WEIRCTL_DIM);
 	l->headed = true;
@@ -214,9 +214,9 @@ static unsigned name_cap(const struct flow_lines *l)
 static void put_record(struct flow_lines *l, const cJSON *record, bool ended)
 {
 	char time_of_day[32], src[TEXT_MAX], dst[TEXT_MAX], port[64], why[TEXT_MAX];
-	const char *cells[] = {time_of_day, ended ? "ended" : weirctl_text(record, "verdict"),
-			       src,	    dst,
-			       port,	    why};
+	const char *cells[] = { time_of_day, ended ? "ended" : weirctl_text(record, "verdict"),
+				src,	     dst,
+				port,	     why };
 
 	format_time(record, time_of_day, sizeof(time_of_day));
 	format_peer(weirctl_member(record, "src"), src, sizeof(src));

@@ -35,7 +35,7 @@ static void on_signal(int number)
 
 static void catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = on_signal};
+	struct sigaction action = { .sa_handler = on_signal };
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
@@ -81,7 +81,7 @@ int flow_live_open(const char *address, const char *namespace_, struct flow_live
 	catch_signals();
 	live->context = zmq_ctx_new();
 	live->socket = live->context ? zmq_socket(live->context, ZMQ_SUB) : NULL;
-	if (!live->socket || zmq_setsockopt(live->socket, ZMQ_LINGER, &(int){0}, sizeof(int)) ||
+	if (!live->socket || zmq_setsockopt(live->socket, ZMQ_LINGER, &(int){ 0 }, sizeof(int)) ||
 	    open_monitor(live) || subscribe(live, namespace_) ||
 	    zmq_connect(live->socket, address)) {
 		code = zmq_errno();
@@ -97,7 +97,7 @@ void flow_live_close(struct flow_live **live)
 	if (!*live)
 		return;
 	if ((*live)->monitor) {
-		zmq_setsockopt((*live)->monitor, ZMQ_LINGER, &(int){0}, sizeof(int));
+		zmq_setsockopt((*live)->monitor, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
 		zmq_close((*live)->monitor);
 	}
 	if ((*live)->socket)
@@ -118,51 +118,50 @@ static bool seen(struct flow_live *live, uint64_t seq)
 	return false;
 }
 
-/* A message is its topic and its payload. Anything else is not for us. */
-static cJSON *receive(struct flow_live *live)
+/* A message is its topic and its payload; false: not for us. */
+static bool receive(struct flow_live *live, zmq_msg_t *payload)
 {
-	zmq_msg_t topic, payload;
-	cJSON *record = NULL;
-	bool ours = true;
+	bool ours = true, first = true;
 
-	zmq_msg_init(&topic);
-	zmq_msg_init(&payload);
-	if (zmq_msg_recv(&topic, live->socket, ZMQ_DONTWAIT) >= 0) {
-		if (live->topic)
-			ours = zmq_msg_size(&topic) == strlen(live->topic);
-		while (zmq_msg_more(zmq_msg_size(&payload) ? &payload : &topic)) {
-			if (zmq_msg_recv(&payload, live->socket, 0) < 0 || !zmq_msg_more(&payload))
-				break;
-		}
-		if (ours)
-			record = cJSON_ParseWithLength(zmq_msg_data(&payload),
-						       zmq_msg_size(&payload));
+	while (first || zmq_msg_more(payload)) {
+		if (zmq_msg_recv(payload, live->socket, first ? ZMQ_DONTWAIT : 0) < 0)
+			return false;
+		/* subscriptions are prefixes: "ns.shop" also brings "ns.shop2" */
+		if (first && live->topic)
+			ours = zmq_msg_size(payload) == strlen(live->topic);
+		first = false;
 	}
-	zmq_msg_close(&topic);
-	zmq_msg_close(&payload);
-	return record;
+	return ours;
+}
+
+static int give(struct flow_live *live, const struct flow_live_calls *calls, zmq_msg_t *payload)
+{
+	const char *text = zmq_msg_data(payload);
+	size_t len = zmq_msg_size(payload);
+	cJSON *record = cJSON_ParseWithLength(text, len);
+	int r = 0;
+
+	if (record && !seen(live, (uint64_t)weirctl_number(record, "seq")))
+		r = calls->record(calls->data, record, text, len);
+	cJSON_Delete(record);
+	return r;
 }
 
 static int read_records(struct flow_live *live, const struct flow_live_calls *calls)
 {
 	size_t size = sizeof(int);
-	int events, r;
+	zmq_msg_t payload;
+	int events, r = 0;
 
-	while (!ended && zmq_getsockopt(live->socket, ZMQ_EVENTS, &events, &size) == 0 &&
+	zmq_msg_init(&payload);
+	while (!ended && r == 0 && zmq_getsockopt(live->socket, ZMQ_EVENTS, &events, &size) == 0 &&
 	       (events & ZMQ_POLLIN)) {
-		cJSON *record = receive(live);
-
-		if (!record)
-			continue;
-		r = seen(live, (uint64_t)weirctl_number(record, "seq"))
-			    ? 0
-			    : calls->record(calls->data, record);
-		cJSON_Delete(record);
-		if (r)
-			return r;
+		if (receive(live, &payload))
+			r = give(live, calls, &payload);
 	}
+	zmq_msg_close(&payload);
 	fflush(stdout);
-	return ferror(stdout) ? -EIO : 0;
+	return r ? r : ferror(stdout) ? -EIO : 0;
 }
 
 static void read_monitor(struct flow_live *live, const struct flow_live_calls *calls)
@@ -188,8 +187,8 @@ int flow_live_run(struct flow_live *live, const struct flow_live_calls *calls,
 		  struct weir_error *err)
 {
 	zmq_pollitem_t items[] = {
-		{.socket = live->socket, .events = ZMQ_POLLIN},
-		{.socket = live->monitor, .events = ZMQ_POLLIN},
+		{ .socket = live->socket, .events = ZMQ_POLLIN },
+		{ .socket = live->monitor, .events = ZMQ_POLLIN },
 	};
 	int r = 0;
 

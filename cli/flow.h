@@ -26,6 +26,10 @@ struct flow_lines {
 void flow_line(struct flow_lines *lines, const cJSON *record);
 void flow_note(struct flow_lines *lines, const char *text);
 
+/* The next object of the first array in a JSON text: its length, *ret where it
+ * begins; 0 at the end. Start with *at = the text. */
+size_t flow_next_object(const char **at, const char **ret);
+
 struct flow_live;
 /* Subscribes; records that come from now on are queued until they are read. */
 int flow_live_open(const char *address, const char *namespace_, struct flow_live **ret,
@@ -34,7 +38,8 @@ int flow_live_open(const char *address, const char *namespace_, struct flow_live
  * non-zero. resized is called after SIGWINCH, gone and back when the daemon
  * goes and comes. */
 struct flow_live_calls {
-	int (*record)(void *data, cJSON *record);
+	/* text: the record as it came, len bytes */
+	int (*record)(void *data, const cJSON *record, const char *text, size_t len);
 	void (*resized)(void *data);
 	void (*connected)(void *data, bool yes);
 	void *data;

@@ -15,6 +15,7 @@ cli_libcli_a_SOURCES = \
 	cli/duration.c \
 	cli/flow-line.c \
 	cli/flow-live.c \
+	cli/flow-text.c \
 	cli/flow.h \
 	cli/list.c \
 	cli/list.h \

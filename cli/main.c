@@ -23,8 +23,8 @@ static int finish(int r, const struct weir_error *err)
 int main(int argc, char **argv)
 {
 	const struct weirctl_command *command;
-	struct weir_error err = {""};
-	struct weirctl ctl = {0};
+	struct weir_error err = { "" };
+	struct weirctl ctl = { 0 };
 	int r;
 
 	setlocale(LC_CTYPE, "");

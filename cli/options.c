@@ -99,8 +99,8 @@ static void make_getopt_tables(char *letters, struct option *longs)
 	for (int id = 0; id < WEIRCTL_OPTION_MAX; id++) {
 		const struct weirctl_option *o = &weirctl_options[id];
 
-		longs[id] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL,
-					    256 + id};
+		longs[id] = (struct option){ o->name, o->arg ? required_argument : no_argument,
+					     NULL, 256 + id };
 		if (!o->letter)
 			continue;
 		*letters++ = o->letter;
@@ -108,7 +108,7 @@ static void make_getopt_tables(char *letters, struct option *longs)
 			*letters++ = ':';
 	}
 	*letters = 0;
-	longs[WEIRCTL_OPTION_MAX] = (struct option){0};
+	longs[WEIRCTL_OPTION_MAX] = (struct option){ 0 };
 }
 
 static int id_of(int c)

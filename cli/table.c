@@ -109,7 +109,7 @@ static int grow(struct weirctl_table *t)
 
 int weirctl_table_row(struct weirctl_table *t, enum weirctl_style style, const char *const *cells)
 {
-	struct row row = {style, calloc(t->n_columns, sizeof(char *))};
+	struct row row = { style, calloc(t->n_columns, sizeof(char *)) };
 
 	if (!row.cells || grow(t) < 0)
 		goto fail;

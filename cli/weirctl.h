@@ -85,6 +85,10 @@ void weirctl_usage(FILE *out, const struct weirctl_command *command);
 int weirctl_call(const struct weirctl *ctl, const char *method, cJSON *params, int timeout_ms,
 		 cJSON **ret, int *ret_code, struct weir_error *err);
 
+/* The same, but the whole reply as text (malloc'd): numbers beyond 2^53 stay exact. */
+int weirctl_call_text(const struct weirctl *ctl, const char *method, cJSON *params, int timeout_ms,
+		      char **ret_text, cJSON **ret, int *ret_code, struct weir_error *err);
+
 /* --- output.c ------------------------------------------------------------------ */
 
 /* In the format that was asked for; table draws the result for a person.

@@ -22,8 +22,8 @@ static int emit(yaml_emitter_t *emitter, yaml_event_t *event)
 /* Words of YAML 1.1 and 1.2 that are no strings when they stand alone. */
 static bool is_word(const char *text)
 {
-	static const char *const words[] = {"true", "false", "null", "yes", "no",   "on",
-					    "off",  "y",     "n",    "~",   ".inf", ".nan"};
+	static const char *const words[] = { "true", "false", "null", "yes", "no",   "on",
+					     "off",  "y",     "n",    "~",   ".inf", ".nan" };
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(words); i++)
 		if (strcasecmp(text, words[i]) == 0)

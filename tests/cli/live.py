@@ -250,9 +250,10 @@ def run(daemon, *args):
 
 
 def test_ndjson(daemon):
-    daemon.history = [record(1), record(2, verdict="denied")]
+    daemon.history = [record(1, flow=2**64 - 1), record(2, why='a "quoted" } \\ ] reason')]
     done = run(daemon, "-o", "json", "flows")
-    assert [json.loads(line)["seq"] for line in done.stdout.splitlines()] == [1, 2]
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    assert records == daemon.history, "exactly as it came, numbers beyond 2^53 too"
     assert "\x1b" not in done.stdout
 
 
