@@ -8,3 +8,4 @@ BENCHES += bench/flow_events
 bench_flow_events_SOURCES = bench/flow_events.c
 bench_flow_events_LDADD = $(LIBBACKENDS) $(LIBWEIR)
 EXTRA_DIST += bench/flow_events.py
+EXTRA_DIST += bench/memory.py

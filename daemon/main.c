@@ -95,8 +95,8 @@ static int act(const struct weir_options *o, struct weir_error *err)
 static void save_memory(void)
 {
 	mallopt(M_ARENA_MAX, 1);
-	mallopt(M_TRIM_THRESHOLD, 1 << 20);
 	mallopt(M_MMAP_THRESHOLD, 1 << 20);
+	mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
 int main(int argc, char **argv)

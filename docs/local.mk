@@ -3,3 +3,4 @@ EXTRA_DIST += docs/RPC.md
 dist_man_MANS += docs/man/weird.8 docs/man/weird.yaml.5
 EXTRA_DIST += docs/ARCHITECTURE.md
 EXTRA_DIST += docs/FLOWS.md
+EXTRA_DIST += docs/OPERATIONS.md
