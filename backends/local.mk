@@ -22,11 +22,58 @@ backends_libbackends_a_SOURCES = \
 	backends/flow/socket.h \
 	backends/registry.c
 
+if WEIR_HAVE_NFTABLES
+backends_libbackends_a_SOURCES += \
+	backends/nftables/addresses.c \
+	backends/nftables/addresses.h \
+	backends/nftables/apply.c \
+	backends/nftables/backend.c \
+	backends/nftables/classes.c \
+	backends/nftables/classes.h \
+	backends/nftables/elements.c \
+	backends/nftables/elements.h \
+	backends/nftables/full.c \
+	backends/nftables/idmap.c \
+	backends/nftables/idmap.h \
+	backends/nftables/intervals.c \
+	backends/nftables/intervals.h \
+	backends/nftables/model.c \
+	backends/nftables/model.h \
+	backends/nftables/netlink.c \
+	backends/nftables/netlink.h \
+	backends/nftables/nft.h \
+	backends/nftables/nftables.h \
+	backends/nftables/objects.c \
+	backends/nftables/objects.h \
+	backends/nftables/prepare.c \
+	backends/nftables/readback.c \
+	backends/nftables/readback.h \
+	backends/nftables/refusal.c \
+	backends/nftables/refusal.h \
+	backends/nftables/render.c \
+	backends/nftables/render.h \
+	backends/nftables/rules.c \
+	backends/nftables/rules.h \
+	backends/nftables/ruleset.c \
+	backends/nftables/settle.c \
+	backends/nftables/skeleton.c \
+	backends/nftables/skeleton.h \
+	backends/nftables/verify.c
+endif
+LIBBACKENDS_LIBS = $(NFTNL_LIBS) $(MNL_LIBS)
+
 if WEIR_HAVE_TESTS
 check_PROGRAMS += tests/unit/backends/backend
 TESTS += tests/unit/backends/backend
 tests_unit_backends_backend_SOURCES = tests/unit/backends/backend.c
-tests_unit_backends_backend_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_backends_backend_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
+
+if WEIR_HAVE_NFTABLES
+check_PROGRAMS += tests/unit/backends/nftables
+TESTS += tests/unit/backends/nftables
+tests_unit_backends_nftables_SOURCES = tests/unit/backends/nftables.c
+tests_unit_backends_nftables_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
+endif
 
 check_PROGRAMS += tests/unit/backends/flow/kernel
 TESTS += tests/unit/backends/flow/kernel

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The slots of the nftables backend. What each step does is in apply.c, full.c,
+ * settle.c and verify.c. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "backends/flow/kernel.h"
+#include "backends/nftables/nftables.h"
+#include "backends/nftables/nft.h"
+#include "weir/cleanup.h"
+
+static struct nft *nft_of(const struct weir_backend *b)
+{
+	return (struct nft *)b;
+}
+
+static int probe(const struct weir_backend_config *config, struct weir_error *why)
+{
+	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
+	struct nft_socket s;
+	int r = nft_socket_open(&s, why);
+
+	if (r < 0)
+		return r;
+	r = nft_read_objects(&s, &o, why);
+	nft_socket_close(&s);
+	if (r == -EPERM)
+		return weir_error_set(why, EPERM, "CAP_NET_ADMIN is needed");
+	return r;
+}
+
+static void close_nft(struct weir_backend *b)
+{
+	struct nft *n = nft_of(b);
+
+	nft_socket_close(&n->socket);
+	nft_model_free(&n->model);
+	nft_objects_free(&n->garbage);
+	free(n);
+}
+
+static int open_nft(const struct weir_backend_config *config, struct weir_backend **ret,
+		    struct weir_error *err)
+{
+	struct nft *n = calloc(1, sizeof(*n));
+	int r;
+
+	if (!n)
+		return weir_error_errno(err, ENOMEM, "open");
+	n->base.ops = &weir_nftables_ops;
+	n->nflog_group = config->nflog_group;
+	n->next_key = 1;
+	n->needs_full = true; /* the first apply reads the kernel */
+	r = nft_socket_open(&n->socket, err);
+	if (r < 0) {
+		free(n);
+		return r;
+	}
+	*ret = &n->base;
+	return 0;
+}
+
+static int apply(struct weir_backend *b, const struct weir_changes *changes, struct weir_error *err)
+{
+	struct nft *n = nft_of(b);
+
+	return changes->full ? nft_apply_full(n, changes, err)
+			     : nft_apply_changes(n, changes, err);
+}
+
+static bool needs_full(const struct weir_backend *b)
+{
+	return nft_of(b)->needs_full;
+}
+
+static int settle(struct weir_backend *b, int *ret_ms, struct weir_error *err)
+{
+	return nft_settle(nft_of(b), ret_ms, err);
+}
+
+static int verify(struct weir_backend *b, const struct weir_addr *addr, struct weir_error *err)
+{
+	return nft_verify(nft_of(b), addr, err);
+}
+
+static int dump(struct weir_backend *b, FILE *out, struct weir_error *err)
+{
+	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
+	WEIR_CLEANUP(nft_rule_texts_free) struct nft_rule_texts texts = { 0 };
+	struct nft *n = nft_of(b);
+	int r = nft_read_objects(&n->socket, &o, err);
+
+	if (r == 0)
+		r = nft_read_rules(&n->socket, &texts, err);
+	for (size_t i = 0; i < o.n_sets && r == 0; i++) {
+		WEIR_CLEANUP(nft_elems_free) struct nft_elems elems = { 0 };
+
+		r = nft_read_elements(&n->socket, o.sets[i].name, &elems, err);
+		fprintf(out, "set %s %zu elements\n", o.sets[i].name, elems.n);
+	}
+	for (size_t i = 0; i < texts.n && r == 0; i++)
+		fprintf(out, "rule %s %s\n", texts.items[i].chain, texts.items[i].text);
+	return r;
+}
+
+static void stats(const struct weir_backend *b, struct weir_backend_stats *ret)
+{
+	const struct nft *n = nft_of(b);
+
+	*ret = (struct weir_backend_stats){ .transactions = n->socket.transactions,
+					    .elements_added = n->elements.added,
+					    .elements_removed = n->elements.removed,
+					    .repairs = n->repairs };
+}
+
+static int purge(const struct weir_backend_config *config, struct weir_error *err)
+{
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { 0 };
+	bool uncertain = false;
+	struct nft_socket s;
+	int r = nft_socket_open(&s, err);
+
+	if (r < 0)
+		return r;
+	nft_add_table(&b, NFT_TABLE_COMMENT); /* so that deleting finds one */
+	nft_delete_table(&b);
+	r = nft_batch_send(&s, &b, &uncertain, err);
+	nft_socket_close(&s);
+	return r;
+}
+
+const struct weir_backend_ops weir_nftables_ops = {
+	.name = "nftables",
+	.description = "rules in table inet weir, on the forward and input hooks",
+	.probe = probe,
+	.open = open_nft,
+	.apply = apply,
+	.needs_full = needs_full,
+	.settle = settle,
+	.verify = verify,
+	.flows = weir_kernel_flows_open,
+	.dump = dump,
+	.stats = stats,
+	.close = close_nft,
+	.purge = purge,
+};

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One function per message. Sets carry the byte order that nft needs to list
+ * them; elements are written straight as attributes, because there are many.
+ * Knows messages, not what the objects are for.
+ */
+#include "backends/nftables/objects.h"
+
+#include <arpa/inet.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <libnftnl/udata.h>
+#include <netinet/in.h> /* before the kernel's own */
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "weir/cleanup.h"
+
+/* Data types of nft's own numbering (datatype.h of nft): how listings show keys. */
+enum { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_SERVICE = 13, TYPE_BITS = 6 };
+enum { BYTEORDER_BIG = 2 };
+#define TYPE_VERDICT 0xffffff00u
+#define ELEMENT_MAX 512 /* bytes that one element takes at most */
+
+/* The value of a comment in user data of any object (type 0 in each). Returns
+ * its length. */
+static uint32_t comment_data(uint8_t type, const char *comment, uint8_t *buf)
+{
+	size_t len = strnlen(comment, NFT_COMMENT_MAX);
+
+	buf[0] = type;
+	buf[1] = (uint8_t)(len + 1);
+	memcpy(buf + 2, comment, len);
+	buf[2 + len] = 0;
+	return (uint32_t)(len + 3);
+}
+
+void nft_add_table(struct nft_batch *b, const char *comment)
+{
+	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+	uint8_t data[NFT_COMMENT_MAX + 3];
+
+	if (!nlh)
+		return;
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, NFT_TABLE);
+	mnl_attr_put(nlh, NFTA_TABLE_USERDATA,
+		     comment_data(NFTNL_UDATA_TABLE_COMMENT, comment, data), data);
+	nft_batch_put(b, nlh);
+}
+
+void nft_delete_table(struct nft_batch *b)
+{
+	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_DELTABLE, 0);
+
+	if (!nlh)
+		return;
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, NFT_TABLE);
+	nft_batch_put(b, nlh);
+}
+
+void nft_add_chain(struct nft_batch *b, const char *name, int hook, const char *comment)
+{
+	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	uint8_t data[NFT_COMMENT_MAX + 3];
+
+	if (!nlh)
+		return;
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, name);
+	if (hook >= 0) {
+		struct nlattr *nest = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
+
+		mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl((uint32_t)hook));
+		mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl(0));
+		mnl_attr_nest_end(nlh, nest);
+		mnl_attr_put_u32(nlh, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
+		mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, "filter");
+	}
+	if (comment)
+		mnl_attr_put(nlh, NFTA_CHAIN_USERDATA,
+			     comment_data(NFTNL_UDATA_CHAIN_COMMENT, comment, data), data);
+	nft_batch_put(b, nlh);
+}
+
+void nft_delete_chain(struct nft_batch *b, const char *name)
+{
+	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_DELCHAIN, 0);
+
+	if (!nlh)
+		return;
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, name);
+	nft_batch_put(b, nlh);
+}
+
+void nft_flush_chain(struct nft_batch *b, const char *name)
+{
+	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_DELRULE, 0);
+
+	if (!nlh)
+		return;
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, name);
+	nft_batch_put(b, nlh);
+}
+
+static const struct {
+	uint32_t flags;
+	uint8_t keys; /* how many fields a key has */
+} kinds[] = {
+	[NFT_SET_ADDR_VMAP] = { NFT_SET_MAP, 1 },
+	[NFT_SET_PREFIX_VMAP] = { NFT_SET_MAP | NFT_SET_INTERVAL, 1 },
+	[NFT_SET_PREFIXES] = { NFT_SET_INTERVAL, 1 },
+	[NFT_SET_ADDR_PAIRS] = { 0, 2 },
+	[NFT_SET_PORTS] = { NFT_SET_INTERVAL, 1 },
+};
+
+static void key_type(const struct nft_set *set, uint32_t *ret_type, uint32_t *ret_len)
+{
+	uint32_t type = set->family == AF_INET ? TYPE_IPV4 : TYPE_IPV6;
+	uint32_t len = set->family == AF_INET ? 4 : 16;
+
+	if (set->kind == NFT_SET_PORTS) {
+		type = TYPE_SERVICE;
+		len = 2;
+	}
+	*ret_type = kinds[set->kind].keys == 2 ? type << TYPE_BITS | type : type;
+	*ret_len = len * kinds[set->kind].keys;
+}
+
+void nft_add_set(struct nft_batch *b, const struct nft_set *set)
+{
+	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_NEWSET, NLM_F_CREATE);
+	const uint8_t byteorder[] = { NFTNL_UDATA_SET_KEYBYTEORDER, 4, BYTEORDER_BIG, 0, 0, 0 };
+	uint32_t type, len;
+
+	if (!nlh)
+		return;
+	key_type(set, &type, &len);
+	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_SET_NAME, set->name);
+	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(kinds[set->kind].flags));
+	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE, htonl(type));
+	mnl_attr_put_u32(nlh, NFTA_SET_KEY_LEN, htonl(len));
+	if (kinds[set->kind].flags & NFT_SET_MAP) {
+		mnl_attr_put_u32(nlh, NFTA_SET_DATA_TYPE, htonl(TYPE_VERDICT));
+		mnl_attr_put_u32(nlh, NFTA_SET_DATA_LEN, htonl(4));
+	}
+	mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(b->messages));
+	mnl_attr_put(nlh, NFTA_SET_USERDATA, sizeof(byteorder), byteorder);
+	nft_batch_put(b, nlh);
+}
+
+void nft_delete_set(struct nft_batch *b, const char *name)
+{
+	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_DELSET, 0);
+
+	if (!nlh)
+		return;
+	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_SET_NAME, name);
+	nft_batch_put(b, nlh);
+}
+
+void nft_add_rules(struct nft_batch *b, const struct nft_rules *rules)
+{
+	if (rules->failed)
+		b->failed = true;
+	for (size_t i = 0; i < rules->n; i++) {
+		struct nlmsghdr *nlh =
+			nft_batch_message(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+
+		if (!nlh)
+			return;
+		nftnl_rule_nlmsg_build_payload(nlh, rules->items[i].rule);
+		nft_batch_put(b, nlh);
+	}
+}
+
+static bool open_message(struct nft_elements *e)
+{
+	e->nlh = nft_batch_message(e->batch, e->type,
+				   e->type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	if (!e->nlh)
+		return false;
+	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_SET, e->set);
+	e->list = mnl_attr_nest_start(e->nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+	return true;
+}
+
+struct nft_elements nft_elements_begin(struct nft_batch *b, uint16_t type, const char *set)
+{
+	return (struct nft_elements){ .batch = b, .set = set, .type = type };
+}
+
+static void put_target(struct nlmsghdr *nlh, const struct nft_target *target)
+{
+	struct nlattr *data = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_DATA);
+	struct nlattr *verdict = mnl_attr_nest_start(nlh, NFTA_DATA_VERDICT);
+
+	mnl_attr_put_u32(nlh, NFTA_VERDICT_CODE, htonl((uint32_t)target->verdict));
+	if (target->chain[0])
+		mnl_attr_put_strz(nlh, NFTA_VERDICT_CHAIN, target->chain);
+	mnl_attr_nest_end(nlh, verdict);
+	mnl_attr_nest_end(nlh, data);
+}
+
+void nft_element(struct nft_elements *e, const void *key, size_t key_len, bool interval_end,
+		 const struct nft_target *target, const char *comment)
+{
+	uint8_t data[NFT_COMMENT_MAX + 3];
+	struct nlattr *elem, *nest;
+
+	if (e->nlh && e->nlh->nlmsg_len > NFT_MESSAGE_MAX - ELEMENT_MAX)
+		nft_elements_end(e);
+	if (!e->nlh && !open_message(e))
+		return;
+	elem = mnl_attr_nest_start(e->nlh, NFTA_LIST_ELEM);
+	if (interval_end)
+		mnl_attr_put_u32(e->nlh, NFTA_SET_ELEM_FLAGS, htonl(NFT_SET_ELEM_INTERVAL_END));
+	nest = mnl_attr_nest_start(e->nlh, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(e->nlh, NFTA_DATA_VALUE, key_len, key);
+	mnl_attr_nest_end(e->nlh, nest);
+	if (target && !interval_end)
+		put_target(e->nlh, target);
+	if (comment && comment[0])
+		mnl_attr_put(e->nlh, NFTA_SET_ELEM_USERDATA,
+			     comment_data(NFTNL_UDATA_SET_ELEM_COMMENT, comment, data), data);
+	mnl_attr_nest_end(e->nlh, elem);
+	e->count += !interval_end;
+}
+
+void nft_elements_end(struct nft_elements *e)
+{
+	if (!e->nlh)
+		return;
+	mnl_attr_nest_end(e->nlh, e->list);
+	nft_batch_put(e->batch, e->nlh);
+	e->nlh = NULL;
+}

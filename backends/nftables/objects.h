@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Messages that add and delete the objects of table inet weir. */
+#include <stdint.h>
+
+#include "backends/nftables/netlink.h"
+#include "backends/nftables/rules.h"
+#include "weir/addr.h"
+
+#define NFT_COMMENT_MAX 127 /* what nft takes and shows; without the NUL */
+
+/* What a set holds and says. */
+enum nft_set_kind {
+	NFT_SET_ADDR_VMAP,     /* address -> verdict */
+	NFT_SET_PREFIX_VMAP,   /* range of addresses -> verdict */
+	NFT_SET_PREFIXES,      /* ranges of addresses */
+	NFT_SET_ADDR_PAIRS,    /* address . address */
+	NFT_SET_PORTS,         /* ranges of ports; family is not used */
+	NFT_SET_KIND_MAX
+};
+
+struct nft_set {
+	char name[NFT_NAME_LEN];
+	uint8_t kind;
+	uint8_t family;
+};
+
+struct nft_target {
+	int verdict;              /* NFT_RETURN, NFT_GOTO */
+	char chain[NFT_NAME_LEN]; /* of NFT_GOTO, else "" */
+};
+
+void nft_add_table(struct nft_batch *b, const char *comment);
+void nft_delete_table(struct nft_batch *b);
+/* hook < 0: not a base chain */
+void nft_add_chain(struct nft_batch *b, const char *name, int hook, const char *comment);
+void nft_delete_chain(struct nft_batch *b, const char *name);
+void nft_flush_chain(struct nft_batch *b, const char *name);
+void nft_add_set(struct nft_batch *b, const struct nft_set *set);
+void nft_delete_set(struct nft_batch *b, const char *name);
+void nft_add_rules(struct nft_batch *b, const struct nft_rules *rules);
+
+/* Elements, many to a message: begin, any number of elements of one set and
+ * one operation, end. */
+struct nft_elements {
+	struct nft_batch *batch;
+	const char *set;
+	uint16_t type; /* NFT_MSG_NEWSETELEM, NFT_MSG_DELSETELEM */
+	struct nlmsghdr *nlh;
+	struct nlattr *list;
+	uint64_t count;
+};
+
+struct nft_elements nft_elements_begin(struct nft_batch *b, uint16_t type, const char *set);
+/* target NULL: a set or a deletion; comment NULL: none; interval_end: the
+ * first value behind a range. */
+void nft_element(struct nft_elements *e, const void *key, size_t key_len, bool interval_end,
+		 const struct nft_target *target, const char *comment);
+void nft_elements_end(struct nft_elements *e);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Expressions of nf_tables, one function for each phrase that weir uses, so
+ * that skeleton.c and render.c read like a rule file. The phrases are those
+ * that nft itself makes of the same words, so that it can list them.
+ */
+#include "backends/nftables/rules.h"
+
+#include <errno.h>
+#include <libnftnl/expr.h>
+#include <netinet/in.h> /* before the kernel's own */
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/flow/prefix.h"
+#include "backends/nftables/netlink.h"
+
+#define LOG_SNAPLEN 128   /* enough for the headers that a flow is made of */
+#define LOG_THRESHOLD 100 /* packets that the kernel sends to the reader at once */
+
+void nft_rules_free(struct nft_rules *rules)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		nftnl_rule_free(rules->items[i].rule);
+	free(rules->items);
+	*rules = (struct nft_rules){ 0 };
+}
+
+void nft_rule_begin(struct nft_rules *rules, const char *chain)
+{
+	struct nft_rule *r;
+
+	if (rules->n == rules->size) {
+		size_t size = rules->size ? rules->size * 2 : 16;
+		void *items = reallocarray(rules->items, size, sizeof(*rules->items));
+
+		if (!items) {
+			rules->failed = true;
+			return;
+		}
+		rules->items = items;
+		rules->size = size;
+	}
+	r = &rules->items[rules->n];
+	r->rule = nftnl_rule_alloc();
+	if (!r->rule) {
+		rules->failed = true;
+		return;
+	}
+	rules->n++;
+	snprintf(r->chain, sizeof(r->chain), "%s", chain);
+	nftnl_rule_set_u32(r->rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
+	nftnl_rule_set_str(r->rule, NFTNL_RULE_TABLE, NFT_TABLE);
+	nftnl_rule_set_str(r->rule, NFTNL_RULE_CHAIN, chain);
+}
+
+/* A new expression at the end of the rule that was begun last. Memory that is
+ * short fails the list as a whole; what is appended then goes nowhere. */
+static struct nftnl_expr *append(struct nft_rules *rules, const char *name)
+{
+	struct nftnl_expr *e = rules->failed ? NULL : nftnl_expr_alloc(name);
+
+	if (!e) {
+		rules->failed = true;
+		return NULL;
+	}
+	nftnl_rule_add_expr(rules->items[rules->n - 1].rule, e);
+	return e;
+}
+
+static void compare(struct nft_rules *rules, uint32_t op, const void *data, uint32_t len)
+{
+	struct nftnl_expr *e = append(rules, "cmp");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CMP_OP, op);
+	nftnl_expr_set(e, NFTNL_EXPR_CMP_DATA, data, len);
+}
+
+static void load_meta(struct nft_rules *rules, uint32_t key)
+{
+	struct nftnl_expr *e = append(rules, "meta");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_KEY, key);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_META_DREG, NFT_REG_1);
+}
+
+static void load_payload(struct nft_rules *rules, uint32_t base, uint32_t offset, uint32_t len,
+			 uint32_t reg)
+{
+	struct nftnl_expr *e = append(rules, "payload");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_DREG, reg);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_BASE, base);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_OFFSET, offset);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_PAYLOAD_LEN, len);
+}
+
+static void load_address(struct nft_rules *rules, uint8_t family, bool source, uint32_t reg)
+{
+	bool v4 = family == AF_INET;
+
+	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER,
+		     v4 ? (source ? 12 : 16) : (source ? 8 : 24), v4 ? 4 : 16, reg);
+}
+
+static struct nftnl_expr *look_up(struct nft_rules *rules, const char *set)
+{
+	struct nftnl_expr *e = append(rules, "lookup");
+
+	if (!e)
+		return NULL;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+	nftnl_expr_set_str(e, NFTNL_EXPR_LOOKUP_SET, set);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_FLAGS, 0); /* as the kernel reports it */
+	return e;
+}
+
+void nft_match_ct_state(struct nft_rules *rules, uint32_t bits)
+{
+	struct nftnl_expr *ct = append(rules, "ct"), *and = append(rules, "bitwise");
+	uint32_t zero = 0;
+
+	if (!ct || !and)
+		return;
+	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
+	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_LEN, sizeof(bits));
+	nftnl_expr_set(and, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof(bits));
+	nftnl_expr_set(and, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero));
+	compare(rules, NFT_CMP_NEQ, &zero, sizeof(zero));
+}
+
+void nft_match_l4proto(struct nft_rules *rules, uint8_t protocol)
+{
+	load_meta(rules, NFT_META_L4PROTO);
+	compare(rules, NFT_CMP_EQ, &protocol, 1);
+}
+
+void nft_match_family(struct nft_rules *rules, uint8_t family)
+{
+	uint8_t proto = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
+
+	load_meta(rules, NFT_META_NFPROTO);
+	compare(rules, NFT_CMP_EQ, &proto, 1);
+}
+
+void nft_match_loopback(struct nft_rules *rules)
+{
+	uint32_t lo = 1; /* in every network namespace */
+
+	load_meta(rules, NFT_META_IIF);
+	compare(rules, NFT_CMP_EQ, &lo, sizeof(lo));
+}
+
+void nft_match_hoplimit(struct nft_rules *rules, uint8_t limit)
+{
+	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, &limit, 1);
+}
+
+/* Two comparisons: what nft makes of a range that follows a load. */
+static void between(struct nft_rules *rules, const void *first, const void *last, uint32_t len)
+{
+	if (memcmp(first, last, len) == 0) {
+		compare(rules, NFT_CMP_EQ, first, len);
+	} else {
+		compare(rules, NFT_CMP_GTE, first, len);
+		compare(rules, NFT_CMP_LTE, last, len);
+	}
+}
+
+void nft_match_icmp_types(struct nft_rules *rules, uint8_t first, uint8_t last)
+{
+	load_payload(rules, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, NFT_REG_1);
+	between(rules, &first, &last, 1);
+}
+
+void nft_match_dports(struct nft_rules *rules, uint16_t first, uint16_t last)
+{
+	uint16_t from = htons(first), to = htons(last);
+
+	load_payload(rules, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, NFT_REG_1);
+	between(rules, &from, &to, sizeof(from));
+}
+
+void nft_match_dport_set(struct nft_rules *rules, const char *set)
+{
+	load_payload(rules, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, NFT_REG_1);
+	look_up(rules, set);
+}
+
+void nft_match_addr_set(struct nft_rules *rules, uint8_t family, bool source, const char *set)
+{
+	nft_match_family(rules, family);
+	load_address(rules, family, source, NFT_REG_1);
+	look_up(rules, set);
+}
+
+void nft_match_addr_pair_set(struct nft_rules *rules, uint8_t family, const char *set)
+{
+	nft_match_family(rules, family);
+	load_address(rules, family, true, NFT_REG_1);
+	load_address(rules, family, false, family == AF_INET ? NFT_REG32_01 : NFT_REG_2);
+	look_up(rules, set);
+}
+
+void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const char *map)
+{
+	struct nftnl_expr *e;
+
+	nft_match_family(rules, family);
+	load_address(rules, family, source, NFT_REG_1);
+	e = look_up(rules, map);
+	if (e)
+		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
+}
+
+void nft_verdict(struct nft_rules *rules, int code, const char *chain)
+{
+	struct nftnl_expr *e = append(rules, "immediate");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)code);
+	if (chain)
+		nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain);
+}
+
+void nft_count(struct nft_rules *rules)
+{
+	append(rules, "counter");
+}
+
+void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t ruleset,
+	     uint16_t group)
+{
+	struct nftnl_expr *e = append(rules, "log");
+	char prefix[WEIR_DENIED_PREFIX_STRLEN];
+
+	if (!e)
+		return;
+	nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX,
+			   weir_denied_prefix_format(direction, ruleset, prefix));
+	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, group);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, LOG_SNAPLEN);
+	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_QTHRESHOLD, LOG_THRESHOLD);
+}
+
+struct text {
+	FILE *out;
+};
+
+static int write_expr(struct nftnl_expr *e, void *data)
+{
+	struct text *t = data;
+	const char *name = nftnl_expr_get_str(e, NFTNL_EXPR_NAME);
+	char buf[512];
+
+	if (strcmp(name, "counter") == 0)
+		fprintf(t->out, "[counter]");
+	else if (nftnl_expr_snprintf(buf, sizeof(buf), e, NFTNL_OUTPUT_DEFAULT, 0) >= 0)
+		fprintf(t->out, "[%s %s]", name, buf);
+	return 0;
+}
+
+char *nft_rule_text(const struct nftnl_rule *rule)
+{
+	char *text = NULL;
+	size_t len = 0;
+	struct text t = { .out = open_memstream(&text, &len) };
+
+	if (!t.out)
+		return NULL;
+	nftnl_expr_foreach((struct nftnl_rule *)rule, write_expr, &t);
+	if (fclose(t.out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}

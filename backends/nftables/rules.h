@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Rules before they are in the kernel: a list of (chain, rule), written by
+ * small functions that each append one expression. The same list is sent to
+ * the kernel and compared with what the kernel holds.
+ */
+#include <libnftnl/rule.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "weir/addr.h"
+#include "weir/policy.h"
+
+#define NFT_NAME_LEN 40
+
+struct nft_rule {
+	char chain[NFT_NAME_LEN];
+	struct nftnl_rule *rule;
+};
+
+struct nft_rules {
+	struct nft_rule *items;
+	size_t n, size;
+	bool failed; /* memory was short: the list is not whole */
+};
+
+void nft_rules_free(struct nft_rules *rules);
+
+/* Begin the next rule of a chain; what follows appends to it. */
+void nft_rule_begin(struct nft_rules *rules, const char *chain);
+
+/* Matches. Addresses: the family's nfproto first. */
+void nft_match_ct_state(struct nft_rules *rules, uint32_t bits);
+void nft_match_l4proto(struct nft_rules *rules, uint8_t protocol);
+void nft_match_family(struct nft_rules *rules, uint8_t family);
+void nft_match_loopback(struct nft_rules *rules);
+void nft_match_hoplimit(struct nft_rules *rules, uint8_t limit);
+void nft_match_icmp_types(struct nft_rules *rules, uint8_t first, uint8_t last);
+void nft_match_dports(struct nft_rules *rules, uint16_t first, uint16_t last);
+void nft_match_dport_set(struct nft_rules *rules, const char *set);
+
+/* source: the packet's source address, else its destination */
+void nft_match_addr_set(struct nft_rules *rules, uint8_t family, bool source, const char *set);
+void nft_match_addr_pair_set(struct nft_rules *rules, uint8_t family, const char *set);
+void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const char *map);
+
+/* Ends. chain is for NFT_JUMP and NFT_GOTO. */
+void nft_verdict(struct nft_rules *rules, int code, const char *chain);
+void nft_count(struct nft_rules *rules);
+void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t ruleset,
+	     uint16_t group);
+
+/* A rule as text, without what the kernel adds to it (handle, counts). malloc'd. */
+char *nft_rule_text(const struct nftnl_rule *rule);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stable part of the table. A packet between pods passes forward (egress of
+ * its source, then ingress of its destination), one from a pod to its own node
+ * passes input (egress only). There is no output chain: what the node itself
+ * sends to its pods is always let in, so nothing there is to be judged; the
+ * ct expressions here switch connection tracking on for local output too.
+ */
+#include "backends/nftables/skeleton.h"
+
+#include <netinet/in.h> /* before the kernel's own */
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STATE_BIT(info) (1u << ((info) % IP_CT_IS_REPLY + 1)) /* as nft_ct.c has it */
+
+static const char *const directions[] = {
+	[WEIR_INGRESS] = "ingress",
+	[WEIR_EGRESS] = "egress",
+};
+static const char *const pending[] = {
+	[WEIR_INGRESS] = "pending_ingress",
+	[WEIR_EGRESS] = "pending_egress",
+};
+
+static char digit(int f)
+{
+	return f == NFT_V4 ? '4' : '6';
+}
+
+void nft_endpoint_map(int direction, int f, char *ret)
+{
+	snprintf(ret, NFT_NAME_LEN, "%s%c", directions[direction], digit(f));
+}
+
+void nft_self_set(int f, char *ret)
+{
+	snprintf(ret, NFT_NAME_LEN, "self%c", digit(f));
+}
+
+void nft_guard_set(int f, char *ret)
+{
+	snprintf(ret, NFT_NAME_LEN, "guard%c", digit(f));
+}
+
+/* Replies, errors about known connections, neighbour discovery. */
+static void render_first(struct nft_rules *rules, const char *chain)
+{
+	static const uint8_t icmp[] = { WEIR_PROTO_ICMP, WEIR_PROTO_ICMPV6 };
+
+	nft_rule_begin(rules, chain);
+	nft_match_ct_state(rules, STATE_BIT(IP_CT_ESTABLISHED));
+	nft_verdict(rules, NF_ACCEPT, NULL);
+	for (size_t i = 0; i < sizeof(icmp); i++) {
+		nft_rule_begin(rules, chain);
+		nft_match_ct_state(rules, STATE_BIT(IP_CT_RELATED));
+		nft_match_l4proto(rules, icmp[i]);
+		nft_verdict(rules, NF_ACCEPT, NULL);
+	}
+	nft_rule_begin(rules, chain);
+	nft_match_family(rules, AF_INET6);
+	nft_match_hoplimit(rules, 255);
+	nft_match_l4proto(rules, WEIR_PROTO_ICMPV6);
+	nft_match_icmp_types(rules, 133, 137);
+	nft_verdict(rules, NF_ACCEPT, NULL);
+}
+
+static void render_forward(struct nft_rules *rules)
+{
+	char set[NFT_NAME_LEN];
+
+	render_first(rules, "forward");
+	for (int f = 0; f < NFT_FAMILIES; f++) {
+		nft_self_set(f, set);
+		nft_rule_begin(rules, "forward");
+		nft_match_addr_pair_set(rules, nft_family(f), set);
+		nft_verdict(rules, NF_ACCEPT, NULL);
+	}
+	nft_rule_begin(rules, "forward");
+	nft_verdict(rules, NFT_JUMP, "egress");
+	nft_rule_begin(rules, "forward");
+	nft_verdict(rules, NFT_JUMP, "ingress");
+}
+
+static void render_input(struct nft_rules *rules)
+{
+	nft_rule_begin(rules, "input");
+	nft_match_loopback(rules);
+	nft_verdict(rules, NF_ACCEPT, NULL);
+	render_first(rules, "input");
+	nft_rule_begin(rules, "input");
+	nft_verdict(rules, NFT_JUMP, "egress");
+}
+
+/* Endpoints by map; an address of the guard ranges that is none is a pod whose
+ * policy is not known yet. */
+static void render_dispatch(int direction, uint16_t nflog_group, struct nft_rules *rules)
+{
+	bool source = direction == WEIR_EGRESS;
+	char name[NFT_NAME_LEN];
+
+	for (int f = 0; f < NFT_FAMILIES; f++) {
+		nft_endpoint_map(direction, f, name);
+		nft_rule_begin(rules, directions[direction]);
+		nft_addr_vmap(rules, nft_family(f), source, name);
+	}
+	for (int f = 0; f < NFT_FAMILIES; f++) {
+		nft_guard_set(f, name);
+		nft_rule_begin(rules, directions[direction]);
+		nft_match_addr_set(rules, nft_family(f), source, name);
+		nft_verdict(rules, NFT_GOTO, pending[direction]);
+	}
+	nft_rule_begin(rules, pending[direction]);
+	nft_count(rules);
+	nft_log(rules, direction, 0, nflog_group);
+	nft_verdict(rules, NF_DROP, NULL);
+}
+
+void nft_render_skeleton(uint16_t nflog_group, struct nft_objects *o, struct nft_rules *rules)
+{
+	char name[NFT_NAME_LEN];
+
+	for (int f = 0; f < NFT_FAMILIES; f++) {
+		for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
+			nft_endpoint_map(d, f, name);
+			nft_objects_add_set(o, NFT_SET_ADDR_VMAP, nft_family(f), name);
+		}
+		nft_self_set(f, name);
+		nft_objects_add_set(o, NFT_SET_ADDR_PAIRS, nft_family(f), name);
+		nft_guard_set(f, name);
+		nft_objects_add_set(o, NFT_SET_PREFIXES, nft_family(f), name);
+	}
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
+		nft_objects_add_chain(o, pending[d], -1, "address of a pod that is not known yet");
+		nft_objects_add_chain(o, directions[d], -1, NULL);
+		render_dispatch(d, nflog_group, rules);
+	}
+	nft_objects_add_chain(o, "forward", NF_INET_FORWARD, "pods to pods and beyond");
+	render_forward(rules);
+	nft_objects_add_chain(o, "input", NF_INET_LOCAL_IN, "pods to their own node");
+	render_input(rules);
+}
+
+void nft_render_endpoints(const struct nft_model *m, int direction, int f, struct nft_elems *ret)
+{
+	for (size_t i = 0; i < m->n_endpoints; i++) {
+		const struct nft_endpoint *e = &m->endpoints[i];
+		const struct nft_ruleset *r = nft_model_ruleset(m, e->rulesets[direction]);
+		struct nft_target t = nft_endpoint_target(r);
+		struct nft_elem *added;
+
+		if (e->addr.family != nft_family(f))
+			continue;
+		added = nft_elems_add(ret, e->addr.bytes, weir_addr_size(&e->addr), &t);
+		if (added)
+			added->comment = e->comment;
+	}
+	nft_elems_sort(ret);
+}
+
+void nft_render_self(const struct nft_model *m, int f, struct nft_elems *ret)
+{
+	for (size_t i = 0; i < m->n_endpoints; i++) {
+		const struct weir_addr *a = &m->endpoints[i].addr;
+		size_t size = weir_addr_size(a);
+		uint8_t key[32];
+
+		if (a->family != nft_family(f))
+			continue;
+		memcpy(key, a->bytes, size);
+		memcpy(key + size, a->bytes, size);
+		nft_elems_add(ret, key, 2 * size, NULL);
+	}
+	nft_elems_sort(ret);
+}
+
+void nft_render_guards(const struct nft_intervals *guards, int f, struct nft_elems *ret)
+{
+	for (size_t i = 0; i < guards->n; i++)
+		nft_elems_add_range(ret, guards->items[i].first, guards->items[i].last,
+				    f == NFT_V4 ? 4 : 16, NULL);
+	nft_elems_sort(ret);
+}
