@@ -55,7 +55,12 @@ daemon_libweird_a_SOURCES = \
 	daemon/options.h \
 	daemon/parts.c \
 	daemon/parts.h \
+	daemon/publish/auth.c \
+	daemon/publish/internal.h \
+	daemon/publish/publish.c \
 	daemon/publish/publish.h \
+	daemon/publish/socket.c \
+	daemon/publish/topics.c \
 	daemon/purge.c \
 	daemon/query/coverage.c \
 	daemon/query/dump.c \

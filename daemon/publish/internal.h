@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Between the files of this folder. */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/publish/publish.h"
+
+/* --- socket.c: addresses, encryption --- */
+int weir_publish_open(void *socket, const struct weir_publish_config *config,
+		      struct weir_error *err);
+
+/* --- auth.c: who may subscribe over CURVE (ZAP, RFC 27) --- */
+struct weir_auth {
+	void *socket;
+	char *clients_dir; /* NULL: nobody */
+	pthread_t thread;
+	bool running;
+};
+#define WEIR_AUTH_KEY_LEN 40 /* Z85 */
+int weir_auth_start(struct weir_auth *a, void *context, const char *clients_dir,
+		    struct weir_error *err);
+/* After the context was shut down: that ends the thread. */
+void weir_auth_stop(struct weir_auth *a);
+/* A file that holds one Z85 key; ret has WEIR_AUTH_KEY_LEN + 1 bytes. */
+int weir_auth_read_key(const char *path, char *ret, struct weir_error *err);
+
+/* --- topics.c: what is subscribed --- */
+struct weir_topic {
+	char *name;
+	size_t len;
+	uint64_t n; /* prefix: how many subscribe it; topic: messages so far */
+};
+
+struct weir_topics {
+	struct weir_topic *items;
+	size_t n;
+};
+/* A message of an XPUB socket: 1 or 0, then the prefix. */
+int weir_topics_change(struct weir_topics *t, const uint8_t *msg, size_t len);
+bool weir_topics_match(const struct weir_topics *t, const char *topic);
+uint64_t weir_topics_count(const struct weir_topics *t);
+void weir_topics_free(struct weir_topics *t);

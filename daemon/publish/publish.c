@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Numbers, batches, sends and remembers flow records. A subscriber that is too
+ * slow loses messages in its own queue and nobody waits for it; as every
+ * record and batch is numbered it sees exactly how many. While it is quiet an
+ * empty batch a second shows losses at the end. Called by the flow thread.
+ */
+#include "daemon/publish/publish.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <zmq.h>
+
+#include "daemon/publish/internal.h"
+#include "weir/cleanup.h"
+
+#define BEAT_MS	    1000
+#define TOPIC_MAX   320
+#define WAITING_MAX 4u /* batches' worth of records that wait for memory */
+#define MS_NS	    1000000ull
+
+struct kept { /* shared by history and libzmq's queues */
+	struct kept *next;
+	uint8_t *bytes;
+	size_t len;
+	atomic_uint refs;
+};
+
+struct weir_publisher {
+	void *context, *socket;
+	char *node, *boot;
+	struct weir_batch_encoder *encoder;
+	struct weir_topics prefixes;
+	struct weir_json_buffer json;
+	struct weir_auth auth;
+	unsigned batch_records, batch_ms;
+	size_t history_max, history_bytes;
+	uint64_t opened, last_sent; /* monotonic ms: first record of the batch; last batch */
+	pthread_mutex_t lock;	    /* of the history */
+	struct kept *oldest, **newest;
+	_Atomic uint64_t records, batches, bytes, dropped, gaps, subscribers, next_seq, next_batch;
+};
+
+static uint64_t now_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * 1000 * MS_NS + (uint64_t)t.tv_nsec;
+}
+
+static void unref(void *bytes, void *hint)
+{
+	struct kept *k = hint;
+
+	if (atomic_fetch_sub(&k->refs, 1) > 1)
+		return;
+	free(k->bytes);
+	free(k);
+}
+
+static int open_socket(struct weir_publisher *p, const struct weir_publish_config *c,
+		       struct weir_error *err)
+{
+	int verbose = 1, queue = (int)c->queue;
+
+	p->context = zmq_ctx_new();
+	p->socket = p->context ? zmq_socket(p->context, ZMQ_XPUB) : NULL;
+	if (!p->socket)
+		return weir_error_set(err, errno, "ZeroMQ: %s", zmq_strerror(errno));
+	zmq_setsockopt(p->socket, ZMQ_XPUB_VERBOSER, &verbose, sizeof(verbose));
+	zmq_setsockopt(p->socket, ZMQ_SNDHWM, &queue, sizeof(queue));
+	if (c->curve_secret_file) {
+		int r = weir_auth_start(&p->auth, p->context, c->curve_clients_dir, err);
+
+		if (r < 0)
+			return r;
+	}
+	return weir_publish_open(p->socket, c, err);
+}
+
+int weir_publisher_new(const struct weir_publish_config *c, struct weir_publisher **ret,
+		       struct weir_error *err)
+{
+	struct weir_publisher *p = calloc(1, sizeof(*p));
+	int r;
+
+	if (!p)
+		return weir_error_errno(err, ENOMEM, "publisher");
+	pthread_mutex_init(&p->lock, NULL);
+	p->newest = &p->oldest;
+	p->node = strdup(c->node);
+	p->boot = strdup(c->boot);
+	p->batch_records = c->batch_records ? c->batch_records : 1000;
+	p->batch_ms = c->batch_ms ? c->batch_ms : 100;
+	p->history_max = c->history;
+	p->next_seq = c->first_seq ? c->first_seq : 1;
+	p->next_batch = c->first_batch ? c->first_batch : 1;
+	p->last_sent = now_ns(CLOCK_MONOTONIC) / MS_NS;
+	r = p->node && p->boot ? weir_batch_encoder_new(&p->encoder) : -ENOMEM;
+	r = r < 0 ? weir_error_errno(err, ENOMEM, "publisher") : open_socket(p, c, err);
+	if (r < 0) {
+		weir_publisher_free(&p, 0);
+		return weir_error_prefix(err, r, "publish");
+	}
+	*ret = p;
+	return 0;
+}
+
+static void remember(struct weir_publisher *p, struct kept *k)
+{
+	struct kept *old;
+
+	pthread_mutex_lock(&p->lock);
+	atomic_fetch_add(&k->refs, 1);
+	*p->newest = k;
+	p->newest = &k->next;
+	p->history_bytes += k->len;
+	while (p->history_bytes > p->history_max && (old = p->oldest)) {
+		p->oldest = old->next;
+		if (!p->oldest)
+			p->newest = &p->oldest;
+		p->history_bytes -= old->len;
+		unref(NULL, old);
+	}
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* Takes over a reference of k. */
+static void send_batch(struct weir_publisher *p, struct kept *k)
+{
+	zmq_msg_t msg;
+
+	if (zmq_msg_init_data(&msg, k->bytes, k->len, unref, k) < 0) {
+		unref(NULL, k);
+		p->dropped++;
+		return;
+	}
+	if (zmq_send(p->socket, WEIR_WIRE_BATCH_TOPIC, strlen(WEIR_WIRE_BATCH_TOPIC),
+		     ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+	    zmq_msg_send(&msg, p->socket, ZMQ_DONTWAIT) < 0) {
+		p->dropped++;
+		zmq_msg_close(&msg);
+	}
+}
+
+static int close_batch(struct weir_publisher *p)
+{
+	struct weir_batch_header h = { .node = p->node,
+				       .boot = p->boot,
+				       .batch = p->next_batch,
+				       .first_seq = p->next_seq,
+				       .time = now_ns(CLOCK_REALTIME) };
+	struct kept *k = calloc(1, sizeof(*k));
+	bool empty = !weir_batch_records(p->encoder);
+
+	if (!k || weir_batch_finish(p->encoder, &h, &k->bytes, &k->len) < 0) {
+		free(k);
+		return -ENOMEM;
+	}
+	k->refs = 1;
+	p->next_batch++;
+	p->batches++;
+	p->bytes += k->len;
+	p->last_sent = now_ns(CLOCK_MONOTONIC) / MS_NS;
+	if (!empty)
+		remember(p, k);
+	send_batch(p, k);
+	return 0;
+}
+
+static void send_json(struct weir_publisher *p, const struct weir_record *r, const char *ns)
+{
+	char topic[TOPIC_MAX];
+
+	snprintf(topic, sizeof(topic), WEIR_WIRE_NS_TOPIC "%s", ns);
+	if (!weir_topics_match(&p->prefixes, topic))
+		return;
+	if (!p->json.len && weir_record_to_json(r, p->node, &p->json) < 0) {
+		p->dropped++;
+		return;
+	}
+	if (zmq_send(p->socket, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+	    zmq_send(p->socket, p->json.text, p->json.len, ZMQ_DONTWAIT) < 0)
+		p->dropped++;
+}
+
+static void send_to_namespaces(struct weir_publisher *p, const struct weir_record *r)
+{
+	const char *src = r->src.namespace_, *dst = r->dst.namespace_;
+
+	p->json.len = 0;
+	if (src)
+		send_json(p, r, src);
+	if (dst && (!src || strcmp(src, dst) != 0))
+		send_json(p, r, dst);
+}
+
+int weir_publisher_add(struct weir_publisher *p, struct weir_record *record)
+{
+	size_t n = weir_batch_records(p->encoder);
+	int r;
+
+	if (n >= p->batch_records * WAITING_MAX)
+		return -ENOBUFS;
+	record->seq = p->next_seq;
+	r = weir_batch_add(p->encoder, record);
+	if (r < 0)
+		return r;
+	p->next_seq++;
+	p->records++;
+	p->gaps += record->type == WEIR_RECORD_GAP;
+	if (!n)
+		p->opened = now_ns(CLOCK_MONOTONIC) / MS_NS;
+	if (p->prefixes.n)
+		send_to_namespaces(p, record);
+	if (n + 1 >= p->batch_records)
+		close_batch(p); /* without memory: tried again by process */
+	return 0;
+}
+
+int weir_publisher_fds(struct weir_publisher *p, int *fds, int max)
+{
+	size_t size = sizeof(*fds);
+
+	return max > 0 && zmq_getsockopt(p->socket, ZMQ_FD, fds, &size) == 0 ? 1 : 0;
+}
+
+static uint64_t due(const struct weir_publisher *p)
+{
+	return weir_batch_records(p->encoder) ? p->opened + p->batch_ms : p->last_sent + BEAT_MS;
+}
+
+int weir_publisher_timeout(struct weir_publisher *p)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC) / MS_NS, then = due(p);
+	int events = 0;
+	size_t size = sizeof(events);
+
+	/* ZMQ_FD tells of a change once only */
+	if (zmq_getsockopt(p->socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN))
+		return 0;
+	return then > now ? (int)(then - now) : 0;
+}
+
+int weir_publisher_process(struct weir_publisher *p, struct weir_error *err)
+{
+	zmq_msg_t msg;
+
+	zmq_msg_init(&msg);
+	while (zmq_msg_recv(&msg, p->socket, ZMQ_DONTWAIT) >= 0)
+		if (weir_topics_change(&p->prefixes, zmq_msg_data(&msg), zmq_msg_size(&msg)) < 0)
+			p->dropped++;
+	zmq_msg_close(&msg);
+	p->subscribers = weir_topics_count(&p->prefixes);
+	if (now_ns(CLOCK_MONOTONIC) / MS_NS < due(p))
+		return 0;
+	if (close_batch(p) < 0)
+		return weir_error_errno(err, ENOMEM, "publish: batch");
+	return 0;
+}
+
+/* References to all batches, so that decoding holds no lock. */
+static int snapshot(struct weir_publisher *p, struct kept ***ret, size_t *ret_n)
+{
+	struct kept **all;
+	size_t n = 0;
+
+	pthread_mutex_lock(&p->lock);
+	for (struct kept *k = p->oldest; k; k = k->next)
+		n++;
+	all = calloc(n + 1, sizeof(struct kept *));
+	n = 0;
+	for (struct kept *k = p->oldest; all && k; k = k->next) {
+		atomic_fetch_add(&k->refs, 1);
+		all[n++] = k;
+	}
+	pthread_mutex_unlock(&p->lock);
+	*ret = all;
+	*ret_n = n;
+	return all ? 0 : -ENOMEM;
+}
+
+int weir_publisher_history(struct weir_publisher *p,
+			   int (*fn)(void *data, const struct weir_record *record), void *data)
+{
+	struct weir_batch_header header;
+	struct kept **all;
+	size_t n;
+	int r = snapshot(p, &all, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0)
+			r = weir_batch_decode(all[i]->bytes, all[i]->len, &header, fn, data, NULL);
+		unref(NULL, all[i]);
+	}
+	free(all);
+	return r;
+}
+
+void weir_publisher_stats(struct weir_publisher *p, struct weir_publish_stats *ret)
+{
+	*ret = (struct weir_publish_stats){
+		.records = p->records,
+		.batches = p->batches,
+		.bytes = p->bytes,
+		.dropped_messages = p->dropped,
+		.gaps = p->gaps,
+		.subscribers = p->subscribers,
+		.next_seq = p->next_seq,
+		.next_batch = p->next_batch,
+	};
+}
+
+void weir_publisher_free(struct weir_publisher **publisher, int linger_ms)
+{
+	struct weir_publisher *p = weir_take(*publisher);
+	struct kept *k;
+
+	if (!p)
+		return;
+	if (p->socket && p->encoder && weir_batch_records(p->encoder))
+		close_batch(p);
+	if (p->socket) {
+		zmq_setsockopt(p->socket, ZMQ_LINGER, &linger_ms, sizeof(linger_ms));
+		zmq_close(p->socket);
+	}
+	if (p->context)
+		zmq_ctx_term(p->context);
+	weir_auth_stop(&p->auth);
+	while ((k = p->oldest)) {
+		p->oldest = k->next;
+		unref(NULL, k);
+	}
+	weir_batch_encoder_free(&p->encoder);
+	weir_topics_free(&p->prefixes);
+	weir_json_buffer_free(&p->json);
+	pthread_mutex_destroy(&p->lock);
+	free(p->node);
+	free(p->boot);
+	free(p);
+}
