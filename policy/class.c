@@ -28,7 +28,7 @@ struct piece { /* from cut i to cut i + 1 */
 };
 
 struct scratch {
-	struct ranked *rules;
+	struct ranked *rules, *spare; /* of the same size */
 	uint32_t n_rules, cap_rules;
 	uint32_t *cuts;
 	uint32_t n_cuts, cap_cuts;
@@ -47,6 +47,7 @@ void weir_scratch_free(struct scratch **s)
 	if (!*s)
 		return;
 	free((*s)->rules);
+	free((*s)->spare);
 	free((*s)->cuts);
 	free((*s)->pieces);
 	free((*s)->bitmap);
@@ -59,38 +60,70 @@ void weir_scratch_reset(struct scratch *s)
 	s->n_rules = s->n_cuts = 0;
 }
 
+static int grow_rules(struct scratch *s)
+{
+	uint32_t cap = s->cap_rules ? s->cap_rules * 2 : 16;
+	struct ranked *p = realloc(s->rules, cap * sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	s->rules = p;
+	p = realloc(s->spare, cap * sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	s->spare = p;
+	s->cap_rules = cap;
+	return 0;
+}
+
 int weir_scratch_add(struct scratch *s, const struct weir_rule *rule, uint64_t rank)
 {
-	if (s->n_rules == s->cap_rules) {
-		uint32_t cap = s->cap_rules ? s->cap_rules * 2 : 16;
-		struct ranked *p = realloc(s->rules, cap * sizeof(*p));
-
-		if (!p)
-			return -ENOMEM;
-		s->rules = p;
-		s->cap_rules = cap;
-	}
+	if (s->n_rules == s->cap_rules && grow_rules(s) < 0)
+		return -ENOMEM;
 	s->rules[s->n_rules++] = (struct ranked){ rank, rule };
 	return 0;
 }
 
-static int compare_ranks(const void *a, const void *b)
+/* Where the ascending run that begins at i ends. */
+static uint32_t run_end(const struct ranked *r, uint32_t i, uint32_t n)
 {
-	const struct ranked *p = a, *q = b;
-
-	return p->rank < q->rank ? -1 : p->rank > q->rank;
+	if (i < n)
+		i++;
+	while (i < n && r[i - 1].rank <= r[i].rank)
+		i++;
+	return i;
 }
 
+static void merge_runs(const struct ranked *r, uint32_t a, uint32_t b, uint32_t end,
+		       struct ranked *out)
+{
+	uint32_t middle = b;
+
+	while (a < middle || b < end) {
+		if (b == end || (a < middle && r[a].rank <= r[b].rank))
+			*out++ = r[a++];
+		else
+			*out++ = r[b++];
+	}
+}
+
+/* The rules come as a few sorted runs, one for each peer set: merge them, and
+ * drop a rule that came twice. */
 static void sort_rules(struct scratch *s)
 {
 	uint32_t n = 0;
-	bool sorted = true;
 
-	for (uint32_t i = 1; i < s->n_rules && sorted; i++)
-		sorted = s->rules[i - 1].rank < s->rules[i].rank;
-	if (sorted)
-		return;
-	qsort(s->rules, s->n_rules, sizeof(*s->rules), compare_ranks);
+	while (run_end(s->rules, 0, s->n_rules) < s->n_rules) {
+		struct ranked *sorted = s->spare;
+
+		for (uint32_t a = 0, b, end; a < s->n_rules; a = end) {
+			b = run_end(s->rules, a, s->n_rules);
+			end = run_end(s->rules, b, s->n_rules);
+			merge_runs(s->rules, a, b, end, sorted + a);
+		}
+		s->spare = s->rules;
+		s->rules = sorted;
+	}
 	for (uint32_t i = 0; i < s->n_rules; i++) {
 		if (!n || s->rules[n - 1].rank != s->rules[i].rank)
 			s->rules[n++] = s->rules[i];

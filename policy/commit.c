@@ -135,6 +135,23 @@ static int identify(struct weir_compiler *c)
 	return weir_peersets_match_new(c);
 }
 
+/* After a large commit the queues are large. */
+static void shrink_queues(struct weir_compiler *c)
+{
+	enum { KEEP = 256 };
+	struct weir_vec *all[] = {
+		&c->added_namespaces, &c->added_pods,	  &c->added_policies, &c->q_spaces,
+		&c->q_profiles,	      &c->q_subjects,	  &c->new_subjects,   &c->new_peersets,
+		&c->q_peersets,	      &c->q_addresses,	  &c->dirty_named,    &c->new_identities,
+		&c->q_identities,     &c->q_rulesets,	  &c->removed_pods,   &c->removed_policies,
+	};
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(all); i++) {
+		if (!all[i]->n && all[i]->cap > KEEP)
+			weir_vec_free(all[i]);
+	}
+}
+
 static int sweep(struct weir_compiler *c)
 {
 	weir_addresses_sweep(c);
@@ -143,7 +160,10 @@ static int sweep(struct weir_compiler *c)
 	weir_named_sweep(c);
 	if (weir_profiles_sweep(c) < 0)
 		return -ENOMEM;
-	return weir_spaces_sweep(c);
+	if (weir_spaces_sweep(c) < 0)
+		return -ENOMEM;
+	shrink_queues(c);
+	return 0;
 }
 
 static int run(struct weir_compiler *c, struct weir_changes *changes)

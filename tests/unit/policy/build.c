@@ -62,11 +62,11 @@ static size_t count(const char *text, char separator)
 
 const struct weir_labels *make_labels(struct bag *b, const char *text)
 {
-	struct weir_label_input *in = bag_alloc(b, count(text, ','), sizeof(*in));
-	char *copy = bag_alloc(b, strlen(text) + 1, 1), *save = NULL;
+	struct weir_label_input in[16];
+	WEIR_AUTO_FREE char *copy = strdup(text);
+	char *save = NULL;
 	size_t n = 0;
 
-	strcpy(copy, text);
 	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
 		char *eq = strchr(t, '=');
 
@@ -99,9 +99,9 @@ static uint8_t protocol_of(const char *text)
 
 static void make_named_ports(struct bag *b, struct weir_pod *pod, const char *ports)
 {
-	char *copy = bag_alloc(b, strlen(ports) + 1, 1), *save = NULL;
+	WEIR_AUTO_FREE char *copy = strdup(ports);
+	char *save = NULL;
 
-	strcpy(copy, ports);
 	pod->ports = bag_alloc(b, count(ports, ','), sizeof(*pod->ports));
 	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
 		char *colon = strchr(t, ':'), *slash = strchr(t, '/');
@@ -119,14 +119,14 @@ struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const
 			  const char *addrs, const char *ports, bool local)
 {
 	struct weir_pod *pod = bag_alloc(b, 1, sizeof(*pod));
-	char *copy = bag_alloc(b, strlen(addrs) + 1, 1), *save = NULL;
+	WEIR_AUTO_FREE char *copy = strdup(addrs);
+	char *save = NULL;
 
 	pod->namespace_ = bag_string(b, ns);
 	pod->name = bag_string(b, name);
 	pod->labels = make_labels(b, labels);
 	pod->local = local;
 	pod->addrs = bag_alloc(b, count(addrs, ','), sizeof(*pod->addrs));
-	strcpy(copy, addrs);
 	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
 		if (weir_addr_parse(t, &pod->addrs[pod->n_addrs++]) < 0)
 			die("address", t);
@@ -159,11 +159,12 @@ static struct weir_requirement make_requirement(struct bag *b, char *t)
 
 struct weir_selector make_selector(struct bag *b, const char *text)
 {
-	char *copy = bag_alloc(b, strlen(text) + 1, 1), *save = NULL;
+	WEIR_AUTO_FREE char *copy = strdup(text);
+	char *save = NULL;
 	struct weir_selector s = { 0 };
 
-	s.requirements = bag_alloc(b, count(text, ','), sizeof(*s.requirements));
-	strcpy(copy, text);
+	if (*text)
+		s.requirements = bag_alloc(b, count(text, ','), sizeof(*s.requirements));
 	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save))
 		s.requirements[s.n++] = make_requirement(b, t);
 	return s;
@@ -270,13 +271,23 @@ static void add_clause(struct bag *b, struct weir_policy *p, char *clause)
 	make_rule(b, &p->rules[d][p->n_rules[d]++], from, strtok_r(NULL, " ", &save));
 }
 
+static size_t count_clauses(const char *text, int d)
+{
+	const char *word = d == WEIR_INGRESS ? "in " : "out ";
+	size_t n = 0;
+
+	for (const char *at = strstr(text, word); at; at = strstr(at + 1, word))
+		n++;
+	return n;
+}
+
 static void add_rules(struct bag *b, struct weir_policy *p, const char *text)
 {
-	char *copy = bag_alloc(b, strlen(text) + 1, 1), *save = NULL;
+	WEIR_AUTO_FREE char *copy = strdup(text);
+	char *save = NULL;
 
-	strcpy(copy, text);
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++)
-		p->rules[d] = bag_alloc(b, count(text, ';') + 1, sizeof(*p->rules[d]));
+		p->rules[d] = bag_alloc(b, count_clauses(text, d), sizeof(*p->rules[d]));
 	for (char *t = strtok_r(copy, ";", &save); t; t = strtok_r(NULL, ";", &save))
 		add_clause(b, p, t);
 }
