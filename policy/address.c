@@ -7,7 +7,7 @@
 
 static struct weir_prefix key_of(const struct weir_addr *addr)
 {
-	return (struct weir_prefix){ .addr = *addr, .len = weir_addr_bits(addr) };
+	return (struct weir_prefix){.addr = *addr, .len = weir_addr_bits(addr)};
 }
 
 struct address *weir_address_find(const struct weir_compiler *c, const struct weir_addr *addr)

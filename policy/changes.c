@@ -61,8 +61,7 @@ static void sort_changes(struct weir_changes *ch)
 
 static bool same_pod(const struct weir_pod *a, const struct weir_pod *b)
 {
-	return a == b ||
-	       (a && b && a->name == b->name && a->namespace_ == b->namespace_);
+	return a == b || (a && b && a->name == b->name && a->namespace_ == b->namespace_);
 }
 
 /* A prefix that names one address has the same place in the tables as a pod
@@ -84,7 +83,7 @@ static void note_address(struct weir_compiler *c, struct weir_changes *ch, struc
 		now = n->identity->id;
 	if (before != now || !same_pod(a->committed_pod, pod))
 		ch->addresses[ch->n_addresses++] =
-			(struct weir_address_change){ a->node.key, now, pod };
+			(struct weir_address_change){a->node.key, now, pod};
 	a->committed = a->identity ? a->identity->id : WEIR_IDENTITY_NONE;
 }
 
@@ -129,10 +128,9 @@ static int collect_addresses(struct weir_compiler *c, struct weir_changes *ch)
 		struct named *named = c->dirty_named.at[i];
 		uint32_t now = named->in_force ? named->identity->id : WEIR_IDENTITY_NONE;
 
-		if (now != named->committed &&
-		    !weir_trie_find(&c->addresses, &named->node.key))
+		if (now != named->committed && !weir_trie_find(&c->addresses, &named->node.key))
 			ch->addresses[ch->n_addresses++] =
-				(struct weir_address_change){ named->node.key, now, NULL };
+				(struct weir_address_change){named->node.key, now, NULL};
 	}
 	return 0;
 }
@@ -150,7 +148,7 @@ static int collect_rulesets(struct weir_compiler *c, struct weir_changes *ch)
 		bool changed = rs->committed;
 		int r;
 
-		*e = (struct weir_ruleset_change){ .id = rs->pub.id };
+		*e = (struct weir_ruleset_change){.id = rs->pub.id};
 		rs->queued = false;
 		if (!rs->n_profiles) {
 			ch->n_rulesets += changed;
@@ -190,13 +188,13 @@ static int list_address(void *data, struct weir_trie_node *node)
 {
 	struct listing *l = data;
 	const struct address *a = (const struct address *)node;
-	struct weir_endpoint_change e = { .addr = node->key.addr };
+	struct weir_endpoint_change e = {.addr = node->key.addr};
 	const struct pod *pod = a->top ? a->top->pod : NULL;
 
 	if (!a->identity || !pod)
 		return 0;
 	l->ch->addresses[l->ch->n_addresses++] =
-		(struct weir_address_change){ node->key, a->identity->id, pod->pod };
+		(struct weir_address_change){node->key, a->identity->id, pod->pod};
 	if (!pod->profile)
 		return 0;
 	e.pod = pod->pod;
@@ -213,7 +211,7 @@ static int list_named(void *data, struct weir_trie_node *node)
 
 	if (n->in_force && !weir_trie_find(&l->c->addresses, &node->key))
 		l->ch->addresses[l->ch->n_addresses++] =
-			(struct weir_address_change){ node->key, n->identity->id, NULL };
+			(struct weir_address_change){node->key, n->identity->id, NULL};
 	return 0;
 }
 
@@ -226,8 +224,8 @@ static int count_node(void *data, struct weir_trie_node *node)
 static void walk_both(const struct weir_trie *t, int (*fn)(void *, struct weir_trie_node *),
 		      void *data)
 {
-	static const struct weir_prefix worlds[] = { { .addr.family = AF_INET },
-						     { .addr.family = AF_INET6 } };
+	static const struct weir_prefix worlds[] = {{.addr.family = AF_INET},
+						    {.addr.family = AF_INET6}};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(worlds); i++)
 		weir_trie_walk(t, &worlds[i], fn, data);
@@ -235,7 +233,7 @@ static void walk_both(const struct weir_trie *t, int (*fn)(void *, struct weir_t
 
 static int list_ruleset(const struct ruleset *rs, struct weir_ruleset_change *ret)
 {
-	struct weir_ruleset_change e = { .id = rs->pub.id, .ruleset = &rs->pub, .is_new = true };
+	struct weir_ruleset_change e = {.id = rs->pub.id, .ruleset = &rs->pub, .is_new = true};
 
 	e.peers = rs->members.n ? malloc(rs->members.n * sizeof(*e.peers)) : NULL;
 	if (rs->members.n && !e.peers)
@@ -245,7 +243,7 @@ static int list_ruleset(const struct ruleset *rs, struct weir_ruleset_change *re
 
 		if (rs->members.ids[i])
 			e.peers[e.n_peers++] =
-				(struct weir_class_change){ rs->members.ids[i], k->content };
+				(struct weir_class_change){rs->members.ids[i], k->content};
 	}
 	if (e.n_peers)
 		qsort(e.peers, e.n_peers, sizeof(*e.peers), weir_compare_peers);
@@ -255,7 +253,7 @@ static int list_ruleset(const struct ruleset *rs, struct weir_ruleset_change *re
 
 int weir_changes_list(const struct weir_compiler *c, struct weir_changes *ch)
 {
-	struct listing l = { c, ch };
+	struct listing l = {c, ch};
 	const struct ruleset *rs;
 	size_t n_addresses = 0, n_named = 0;
 

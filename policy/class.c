@@ -13,7 +13,7 @@
 
 /* The port space in one line: TCP, UDP, SCTP, and everything else as 1 point. */
 enum { LINE_OTHER = 3 << 16, LINE_END = LINE_OTHER + 1 };
-static const uint8_t line_protocols[] = { WEIR_PROTO_TCP, WEIR_PROTO_UDP, WEIR_PROTO_SCTP };
+static const uint8_t line_protocols[] = {WEIR_PROTO_TCP, WEIR_PROTO_UDP, WEIR_PROTO_SCTP};
 
 struct ranked {
 	uint64_t rank;
@@ -34,7 +34,15 @@ struct scratch {
 	uint32_t n_cuts, cap_cuts;
 	struct piece *pieces;
 	uint32_t cap_pieces;
-	uint64_t *bitmap; /* of cuts, when there are many */
+	struct bits *bits; /* of cuts, when there are many */
+	bool by_bits;
+};
+
+/* A bit for each point of the line, and how many are set in earlier words. */
+enum { WORDS = LINE_END / 64 + 1 };
+struct bits {
+	uint64_t words[WORDS];
+	uint32_t before[WORDS];
 };
 
 struct scratch *weir_scratch_new(void)
@@ -50,7 +58,7 @@ void weir_scratch_free(struct scratch **s)
 	free((*s)->spare);
 	free((*s)->cuts);
 	free((*s)->pieces);
-	free((*s)->bitmap);
+	free((*s)->bits);
 	free(*s);
 	*s = NULL;
 }
@@ -80,7 +88,7 @@ int weir_scratch_add(struct scratch *s, const struct weir_rule *rule, uint64_t r
 {
 	if (s->n_rules == s->cap_rules && grow_rules(s) < 0)
 		return -ENOMEM;
-	s->rules[s->n_rules++] = (struct ranked){ rank, rule };
+	s->rules[s->n_rules++] = (struct ranked){rank, rule};
 	return 0;
 }
 
@@ -205,21 +213,21 @@ static void insertion_sort(uint32_t *at, uint32_t n)
 }
 
 /* Many cuts are sorted, and made unique, by a bit each. */
-static int sort_by_bitmap(struct scratch *s)
+static int sort_by_bits(struct scratch *s)
 {
-	enum { WORDS = LINE_END / 64 + 1 };
+	struct bits *bits = s->bits ? s->bits : malloc(sizeof(*bits));
 	uint32_t n = 0;
 
-	if (!s->bitmap)
-		s->bitmap = calloc(WORDS, sizeof(*s->bitmap));
-	if (!s->bitmap)
+	s->bits = bits;
+	if (!bits)
 		return -ENOMEM;
+	memset(bits->words, 0, sizeof(bits->words));
 	for (uint32_t i = 0; i < s->n_cuts; i++)
-		s->bitmap[s->cuts[i] / 64] |= 1ull << s->cuts[i] % 64;
+		bits->words[s->cuts[i] / 64] |= 1ull << s->cuts[i] % 64;
 	for (uint32_t w = 0; w < WORDS; w++) {
-		for (uint64_t bits = s->bitmap[w]; bits; bits &= bits - 1)
-			s->cuts[n++] = w * 64 + (uint32_t)__builtin_ctzll(bits);
-		s->bitmap[w] = 0;
+		bits->before[w] = n;
+		for (uint64_t word = bits->words[w]; word; word &= word - 1)
+			s->cuts[n++] = w * 64 + (uint32_t)__builtin_ctzll(word);
 	}
 	s->n_cuts = n;
 	return 0;
@@ -229,8 +237,9 @@ static int sort_cuts(struct scratch *s)
 {
 	uint32_t n = 0;
 
-	if (s->n_cuts > 96)
-		return sort_by_bitmap(s);
+	s->by_bits = s->n_cuts > 96;
+	if (s->by_bits)
+		return sort_by_bits(s);
 	insertion_sort(s->cuts, s->n_cuts);
 	for (uint32_t i = 0; i < s->n_cuts; i++) {
 		if (!n || s->cuts[n - 1] != s->cuts[i])
@@ -262,6 +271,12 @@ static uint32_t cut_at(const struct scratch *s, uint32_t at)
 {
 	uint32_t lo = 0, hi = s->n_cuts - 1;
 
+	if (s->by_bits) {
+		uint64_t lower = (1ull << at % 64) - 1;
+
+		return s->bits->before[at / 64] +
+		       (uint32_t)__builtin_popcountll(s->bits->words[at / 64] & lower);
+	}
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
@@ -359,7 +374,7 @@ static int paint_all(struct scratch *s, bool isolated, const struct portset *nam
 static uint32_t emit(const struct scratch *s, struct weir_port_verdict *out)
 {
 	const struct piece *rest = &s->pieces[s->n_cuts - 2];
-	struct weir_port_verdict last = { 0 };
+	struct weir_port_verdict last = {0};
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i + 2 < s->n_cuts; i++) {

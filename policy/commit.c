@@ -140,10 +140,10 @@ static void shrink_queues(struct weir_compiler *c)
 {
 	enum { KEEP = 256 };
 	struct weir_vec *all[] = {
-		&c->added_namespaces, &c->added_pods,	  &c->added_policies, &c->q_spaces,
-		&c->q_profiles,	      &c->q_subjects,	  &c->new_subjects,   &c->new_peersets,
-		&c->q_peersets,	      &c->q_addresses,	  &c->dirty_named,    &c->new_identities,
-		&c->q_identities,     &c->q_rulesets,	  &c->removed_pods,   &c->removed_policies,
+		&c->added_namespaces, &c->added_pods,  &c->added_policies, &c->q_spaces,
+		&c->q_profiles,	      &c->q_subjects,  &c->new_subjects,   &c->new_peersets,
+		&c->q_peersets,	      &c->q_addresses, &c->dirty_named,	   &c->new_identities,
+		&c->q_identities,     &c->q_rulesets,  &c->removed_pods,   &c->removed_policies,
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(all); i++) {
@@ -168,7 +168,7 @@ static int sweep(struct weir_compiler *c)
 
 static int run(struct weir_compiler *c, struct weir_changes *changes)
 {
-	static int (*const steps[])(struct weir_compiler *c) = {
+	static int (*const steps[])(struct weir_compiler * c) = {
 		put_namespaces, take_pods,	 take_policies, put_policies,
 		put_pods,	attach_policies, select_pods,	identify,
 	};
@@ -227,8 +227,7 @@ static int no_memory(struct weir_error *err)
 	return weir_error_set(err, ENOMEM, "compile: out of memory");
 }
 
-int weir_compiler_commit(struct weir_compiler *c, struct weir_changes **ret,
-			 struct weir_error *err)
+int weir_compiler_commit(struct weir_compiler *c, struct weir_changes **ret, struct weir_error *err)
 {
 	struct weir_changes *changes = calloc(1, sizeof(*changes));
 	bool anew = c->broken;

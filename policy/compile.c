@@ -35,7 +35,7 @@ static bool use_is(const void *item, const void *peerset)
 static int key_of(const struct ruleset *rs, const struct identity *i, struct weir_vec *room,
 		  struct class_key *ret)
 {
-	struct class_key k = { 0 };
+	struct class_key k = {0};
 
 	room->n = 0;
 	for (uint32_t n = 0; i && n < i->peersets.n; n++) {
@@ -136,13 +136,13 @@ static int add_move(struct moves *m, uint32_t identity, struct peer_class *from)
 		m->at = p;
 		m->cap = cap;
 	}
-	m->at[m->n++] = (struct move){ identity, from };
+	m->at[m->n++] = (struct move){identity, from};
 	return 0;
 }
 
 static int move_identities(struct weir_compiler *c, struct ruleset *rs, struct moves *moves)
 {
-	struct weir_vec room = { 0 };
+	struct weir_vec room = {0};
 	int r = 0;
 
 	weir_ids_sort(&rs->dirty);
@@ -178,7 +178,7 @@ static int gather(struct scratch *s, const struct weir_vec *rules, bool any)
 	for (uint32_t i = 0; i < rules->n; i++) {
 		const struct rule *r = rules->at[i];
 
-		if (r->rule->any_peer == any && weir_scratch_add(s, r->rule, weir_rule_rank(r)) < 0)
+		if (r->any_peer == any && weir_scratch_add(s, r->rule, weir_rule_rank(r)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -282,8 +282,7 @@ static int add_stayers(struct ruleset *rs, struct moves *moves)
 		uint32_t id = rs->members.ids[i];
 		struct peer_class *k = rs->members.values[i];
 
-		if (id && k->changed && !weir_ids_has(&rs->dirty, id) &&
-		    add_move(moves, id, k) < 0)
+		if (id && k->changed && !weir_ids_has(&rs->dirty, id) && add_move(moves, id, k) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -311,7 +310,7 @@ static int list_peers(const struct ruleset *rs, const struct moves *moves,
 			old = m->from->before ? m->from->before : m->from->content;
 		if (old == now || (old && now && weir_class_same(old, now)))
 			continue;
-		ret->peers[ret->n_peers++] = (struct weir_class_change){ m->identity, now };
+		ret->peers[ret->n_peers++] = (struct weir_class_change){m->identity, now};
 	}
 	if (ret->n_peers)
 		qsort(ret->peers, ret->n_peers, sizeof(*ret->peers), weir_compare_peers);
@@ -336,7 +335,7 @@ static void settle_class(struct peer_class *k)
 /* Forget what was only needed to tell the difference. */
 static int sweep(struct weir_compiler *c, struct ruleset *rs)
 {
-	struct weir_vec empty = { 0 };
+	struct weir_vec empty = {0};
 	struct peer_class *k;
 	int r = 0;
 
@@ -387,7 +386,7 @@ static int compile(struct weir_compiler *c, struct ruleset *rs, struct moves *mo
 int weir_ruleset_compile(struct weir_compiler *c, struct ruleset *rs,
 			 struct weir_ruleset_change *ret, bool *ret_changed)
 {
-	struct moves moves = { 0 };
+	struct moves moves = {0};
 	int r = compile(c, rs, &moves, ret, ret_changed);
 
 	free(moves.at);

@@ -11,7 +11,7 @@
 
 static int add_world(struct weir_compiler *c, uint8_t family)
 {
-	struct weir_prefix world = { .addr.family = family };
+	struct weir_prefix world = {.addr.family = family};
 	struct named *n;
 
 	return weir_named_get(c, &world, &n);
@@ -24,9 +24,9 @@ static int free_node(void *data, struct weir_trie_node *node)
 
 static void free_trie(struct weir_trie *t, bool named)
 {
-	static const struct weir_prefix worlds[] = { { .addr.family = AF_INET },
-						     { .addr.family = AF_INET6 } };
-	struct weir_vec all = { 0 };
+	static const struct weir_prefix worlds[] = {{.addr.family = AF_INET},
+						    {.addr.family = AF_INET6}};
+	struct weir_vec all = {0};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(worlds); i++)
 		weir_trie_walk(t, &worlds[i], free_node, &all);
@@ -51,11 +51,16 @@ static void free_trie(struct weir_trie *t, bool named)
 static void free_queues(struct weir_compiler *c)
 {
 	struct weir_vec *all[] = {
-		&c->added_namespaces, &c->removed_namespaces, &c->added_pods,  &c->removed_pods,
-		&c->added_policies,   &c->removed_policies,   &c->q_spaces,    &c->q_profiles,
-		&c->q_subjects,	      &c->new_subjects,	      &c->new_peersets, &c->q_peersets,
-		&c->dead_peersets,    &c->q_named,	      &c->q_addresses, &c->dirty_named,
-		&c->new_identities,   &c->q_identities,	      &c->q_rulesets,  &c->by_id,
+		&c->added_namespaces, &c->removed_namespaces,
+		&c->added_pods,	      &c->removed_pods,
+		&c->added_policies,   &c->removed_policies,
+		&c->q_spaces,	      &c->q_profiles,
+		&c->q_subjects,	      &c->new_subjects,
+		&c->new_peersets,     &c->q_peersets,
+		&c->dead_peersets,    &c->q_named,
+		&c->q_addresses,      &c->dirty_named,
+		&c->new_identities,   &c->q_identities,
+		&c->q_rulesets,	      &c->by_id,
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(all); i++)
@@ -120,8 +125,8 @@ int weir_compiler_new(struct weir_compiler **ret)
 		return -ENOMEM;
 	c->scratch = weir_scratch_new();
 	c->cluster = calloc(1, sizeof(*c->cluster));
-	if (!c->scratch || !c->cluster || add_world(c, AF_INET) < 0 ||
-	    add_world(c, AF_INET6) < 0 || weir_named_toggle(c) < 0)
+	if (!c->scratch || !c->cluster || add_world(c, AF_INET) < 0 || add_world(c, AF_INET6) < 0 ||
+	    weir_named_toggle(c) < 0)
 		return -ENOMEM;
 	c->cluster->attached = true;
 	*ret = weir_take(c);
@@ -161,7 +166,8 @@ static bool take_back(struct weir_vec *added, const void *item)
 int weir_compiler_remove_namespace(struct weir_compiler *c, const struct weir_namespace *ns)
 {
 	uint32_t hash = weir_hash_pointer(0, ns->name);
-	struct weir_namespace *known = weir_table_find(&c->namespaces, hash, namespace_is, ns->name);
+	struct weir_namespace *known =
+		weir_table_find(&c->namespaces, hash, namespace_is, ns->name);
 
 	if (!known)
 		return -ENOENT;

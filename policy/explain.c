@@ -102,8 +102,8 @@ static bool rule_has(const struct weir_compiler *c, const struct weir_rule *rule
 	for (uint32_t i = 0; i < rule->n_peers && !rule->any_peer; i++) {
 		const struct weir_peer *peer = &rule->peers[i];
 
-		if (peer->kind == WEIR_PEER_PREFIX ? prefix_peer_has(peer, addr) :
-						     pods_peer_has(c, rule->policy, peer, other))
+		if (peer->kind == WEIR_PEER_PREFIX ? prefix_peer_has(peer, addr)
+						   : pods_peer_has(c, rule->policy, peer, other))
 			return true;
 	}
 	return rule->any_peer;

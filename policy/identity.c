@@ -98,7 +98,7 @@ int weir_identity_get(struct weir_compiler *c, struct space *space,
 		      const struct weir_labels *labels, struct portset *ports, struct named *prefix,
 		      struct identity **ret)
 {
-	struct wanted w = { space, labels, ports, prefix };
+	struct wanted w = {space, labels, ports, prefix};
 	uint32_t hash = hash_wanted(&w);
 	struct identity *i = weir_table_find(&c->identities, hash, identity_is, &w);
 
@@ -108,8 +108,8 @@ int weir_identity_get(struct weir_compiler *c, struct space *space,
 	i = calloc(1, sizeof(*i));
 	if (!i)
 		return -ENOMEM;
-	*i = (struct identity){ .space = space, .labels = labels, .prefix = prefix, .hash = hash,
-				.is_new = true };
+	*i = (struct identity){
+		.space = space, .labels = labels, .prefix = prefix, .hash = hash, .is_new = true};
 	if (weir_table_add(&c->identities, hash, i) < 0) {
 		free(i);
 		return -ENOMEM;
@@ -165,7 +165,7 @@ static int join_prefixes(struct join *j)
 
 static int join_all(struct weir_compiler *c, struct identity *i)
 {
-	struct join j = { .c = c, .identity = i };
+	struct join j = {.c = c, .identity = i};
 
 	if (join_prefixes(&j) < 0)
 		return -ENOMEM;

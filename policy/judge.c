@@ -35,8 +35,8 @@ void weir_class_decide(const struct weir_class *k, const struct weir_connection 
 	if (ret->rule)
 		ret->reason = WEIR_REASON_RULE;
 	else
-		ret->reason = ret->verdict == WEIR_DENIED ? WEIR_REASON_ISOLATED :
-							    WEIR_REASON_NO_POLICY;
+		ret->reason =
+			ret->verdict == WEIR_DENIED ? WEIR_REASON_ISOLATED : WEIR_REASON_NO_POLICY;
 }
 
 const struct pod *weir_pod_at(const struct weir_compiler *c, const struct weir_addr *addr)
@@ -46,11 +46,10 @@ const struct pod *weir_pod_at(const struct weir_compiler *c, const struct weir_a
 	return a && a->top ? a->top->pod : NULL;
 }
 
-const struct identity *weir_identity_at(const struct weir_compiler *c,
-					const struct weir_addr *addr)
+const struct identity *weir_identity_at(const struct weir_compiler *c, const struct weir_addr *addr)
 {
 	const struct address *a = weir_address_find(c, addr);
-	struct weir_prefix key = { .addr = *addr, .len = weir_addr_bits(addr) };
+	struct weir_prefix key = {.addr = *addr, .len = weir_addr_bits(addr)};
 	const struct named *n;
 
 	if (a && a->identity)
@@ -79,7 +78,7 @@ void weir_judge_side(const struct weir_compiler *c, const struct weir_connection
 	const struct identity *peer = weir_identity_at(c, side_of(conn, direction, true));
 	const struct ruleset *rs;
 
-	*ret = (struct weir_decision){ .verdict = WEIR_ALLOWED, .reason = WEIR_REASON_NOT_ENDPOINT };
+	*ret = (struct weir_decision){.verdict = WEIR_ALLOWED, .reason = WEIR_REASON_NOT_ENDPOINT};
 	if (!pod || !pod->profile)
 		return;
 	ret->reason = WEIR_REASON_NO_POLICY;
@@ -93,11 +92,11 @@ void weir_judge_side(const struct weir_compiler *c, const struct weir_connection
 bool weir_judge_self(const struct weir_compiler *c, const struct weir_connection *conn,
 		     struct weir_judgement *ret)
 {
-	const struct weir_decision self = { .verdict = WEIR_ALLOWED, .reason = WEIR_REASON_SELF };
+	const struct weir_decision self = {.verdict = WEIR_ALLOWED, .reason = WEIR_REASON_SELF};
 
 	if (weir_addr_compare(&conn->src, &conn->dst) != 0 || !weir_pod_at(c, &conn->src))
 		return false;
-	*ret = (struct weir_judgement){ .verdict = WEIR_ALLOWED, .sides = { self, self } };
+	*ret = (struct weir_judgement){.verdict = WEIR_ALLOWED, .sides = {self, self}};
 	return true;
 }
 

@@ -14,13 +14,20 @@ policy_libpolicy_a_SOURCES += policy/address.c policy/assign.c policy/changes.c 
 	policy/trie.h policy/vec.c policy/vec.h
 LIBPOLICY = policy/libpolicy.a
 
+BENCHES += bench/compile
+bench_compile_SOURCES = bench/compile.c tests/unit/policy/build.c tests/unit/policy/build.h
+bench_compile_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
+
 if WEIR_HAVE_TESTS
-POLICY_TESTS = tests/unit/policy/incremental
+POLICY_TESTS = tests/unit/policy/class tests/unit/policy/incremental
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 POLICY_TEST_WORLD = tests/unit/policy/build.c tests/unit/policy/build.h \
 	tests/unit/policy/shadow.c tests/unit/policy/shadow.h
 POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_policy_class_SOURCES = tests/unit/policy/class.c tests/unit/policy/build.c \
+	tests/unit/policy/build.h
+tests_unit_policy_class_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_TEST_WORLD)
 tests_unit_policy_incremental_LDADD = $(POLICY_TEST_LIBS)
 endif

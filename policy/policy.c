@@ -24,7 +24,14 @@ static int activate_rule(struct weir_compiler *c, struct policy *p, struct rule 
 {
 	struct peerset *ps;
 
-	*r = (struct rule){ .rule = rule, .policy = p, .peers = p->peers + p->n_peers };
+	*r = (struct rule){
+		.rule = rule,
+		.policy = p,
+		.peers = p->peers + p->n_peers,
+		.index = rule->index,
+		.tier = p->policy->tier,
+		.any_peer = rule->any_peer,
+	};
 	for (uint32_t i = 0; i < rule->n_ports; i++)
 		r->named |= rule->ports[i].name != NULL;
 	for (uint32_t i = 0; i < rule->n_peers && !rule->any_peer; i++) {

@@ -144,7 +144,7 @@ static int add_rule(struct ruleset *rs, struct rule *rule)
 {
 	const struct rule *r = rule;
 
-	if (rule->rule->any_peer) {
+	if (rule->any_peer) {
 		rs->stale = true;
 		if (weir_vec_insert(&rs->any, place_of_rule(&rs->any, r), rule) < 0)
 			return -ENOMEM;
@@ -165,7 +165,7 @@ static int add_rule(struct ruleset *rs, struct rule *rule)
 
 static int remove_rule(struct ruleset *rs, struct rule *rule)
 {
-	if (rule->rule->any_peer) {
+	if (rule->any_peer) {
 		rs->stale = true;
 		weir_vec_remove_at(&rs->any, place_of_rule(&rs->any, rule));
 	}

@@ -45,7 +45,7 @@ size_t weir_space_labels(const struct weir_compiler *c, const struct space *s,
 		*ret = s->object->labels ? s->object->labels->items : NULL;
 		return s->object->labels ? s->object->labels->n : 0;
 	}
-	*implied = (struct weir_label){ .key = c->metadata_name, .value = s->name };
+	*implied = (struct weir_label){.key = c->metadata_name, .value = s->name};
 	*ret = implied;
 	return c->metadata_name ? 1 : 0;
 }
@@ -56,7 +56,7 @@ bool weir_space_matches(const struct weir_compiler *c, const struct space *s,
 	struct {
 		struct weir_labels labels;
 		struct weir_label item;
-	} implied = { .labels.n = c->metadata_name ? 1 : 0, .item = { c->metadata_name, s->name } };
+	} implied = {.labels.n = c->metadata_name ? 1 : 0, .item = {c->metadata_name, s->name}};
 
 	if (!selector->n)
 		return true;
@@ -127,8 +127,8 @@ static void insert_sorted(struct space *s, struct policy *p)
 	s->n_sorted++;
 	if (pos)
 		before = ((struct policy *)s->policies.at[pos - 1])->order;
-	after = pos + 1 < s->n_sorted ? ((struct policy *)s->policies.at[pos + 1])->order :
-					before + 2 * WEIR_ORDER_STEP;
+	after = pos + 1 < s->n_sorted ? ((struct policy *)s->policies.at[pos + 1])->order
+				      : before + 2 * WEIR_ORDER_STEP;
 	p->order = before + (after - before) / 2;
 	if (p->order == before || after >> WEIR_ORDER_BITS) {
 		uint32_t all = s->policies.n;

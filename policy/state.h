@@ -31,14 +31,14 @@ struct subject;
 struct space {
 	const char *name;
 	const struct weir_namespace *object; /* NULL: not (yet) there */
-	struct weir_vec policies;            /* struct policy, in order of precedence */
+	struct weir_vec policies;	     /* struct policy, in order of precedence */
 	struct weir_vec profiles;
-	struct identity *identities; /* list */
-	uint32_t n_sorted;           /* so many of the policies are in order */
+	struct identity *identities;	/* list */
+	uint32_t n_sorted;		/* so many of the policies are in order */
 	const struct weir_labels *seen; /* labels as of the last commit */
-	uint32_t n_peersets;         /* with this fixed namespace */
-	uint32_t n_pods;             /* with an address */
-	bool attached;               /* its policies are at their subjects */
+	uint32_t n_peersets;		/* with this fixed namespace */
+	uint32_t n_pods;		/* with an address */
+	bool attached;			/* its policies are at their subjects */
 	bool queued;
 };
 
@@ -67,6 +67,9 @@ struct rule { /* a rule in force */
 	struct policy *policy;
 	struct peerset **peers;
 	uint32_t n_peers;
+	uint16_t index; /* copies of what the hot paths read of the rule */
+	uint8_t tier;
+	bool any_peer;
 	bool named; /* has named ports */
 };
 
@@ -86,8 +89,8 @@ static inline bool weir_policy_speaks(const struct weir_policy *p, int direction
 {
 	if (p->staged)
 		return false;
-	return p->tier == WEIR_TIER_NETWORK_POLICY ? p->isolates[direction] :
-						      p->n_rules[direction] > 0;
+	return p->tier == WEIR_TIER_NETWORK_POLICY ? p->isolates[direction]
+						   : p->n_rules[direction] > 0;
 }
 
 #define WEIR_ORDER_STEP (1ull << 20)
@@ -96,7 +99,7 @@ static inline bool weir_policy_speaks(const struct weir_policy *p, int direction
 /* Lower comes first: tier, place of the policy, place of the rule. */
 static inline uint64_t weir_rule_rank(const struct rule *r)
 {
-	return (uint64_t)r->rule->policy->tier << 62 | r->policy->order << 16 | r->rule->index;
+	return (uint64_t)r->tier << 62 | r->policy->order << 16 | r->index;
 }
 
 struct subject {
@@ -114,7 +117,7 @@ struct profile {
 	const struct weir_labels *labels;
 	struct portset *ports;
 	uint32_t hash;
-	struct weir_vec pods;     /* struct pod */
+	struct weir_vec pods;	  /* struct pod */
 	struct weir_vec subjects; /* ascending serial */
 	struct ruleset *rulesets[WEIR_DIRECTION_MAX];
 	bool is_new, queued;
@@ -122,7 +125,7 @@ struct profile {
 
 struct peerset {
 	struct selection selection; /* WEIR_PEER_PODS */
-	struct named *prefix;       /* WEIR_PEER_PREFIX */
+	struct named *prefix;	    /* WEIR_PEER_PREFIX */
 	struct named **except;
 	uint32_t n_except;
 	uint32_t hash, refs, stamp;
@@ -141,7 +144,7 @@ struct use {
 	uint32_t slot; /* in peerset->uses */
 	bool queued;
 	bool in_force, by_ports; /* as the classes know it */
-	bool changed;            /* in force before and after, other rules */
+	bool changed;		 /* in force before and after, other rules */
 };
 
 /* A prefix that a rule in force names. */
@@ -164,7 +167,7 @@ struct identity {
 	struct named *prefix;
 	uint32_t hash;
 	bool is_new, queued;
-	struct weir_vec peersets; /* in the order of the pointers */
+	struct weir_vec peersets;	     /* in the order of the pointers */
 	struct identity *next[2], **link[2]; /* of the space, of the prefix */
 };
 
@@ -191,7 +194,7 @@ struct pod {
 	struct space *space;
 	struct portset *ports;
 	struct profile *profile; /* of an endpoint */
-	uint32_t slot;           /* in profile->pods */
+	uint32_t slot;		 /* in profile->pods */
 	bool committed;
 	uint8_t n_claims;
 	struct claim claims[];
@@ -201,30 +204,30 @@ struct pod {
 struct peer_class {
 	struct weir_class *content;
 	struct weir_class *before; /* of the last commit, when it was another one */
-	struct portset *ports;     /* egress: named ports of the identities */
+	struct portset *ports;	   /* egress: named ports of the identities */
 	uint32_t hash, n_members, n_uses;
 	bool is_new, changed;
 	struct use *uses[]; /* in the order of their peer sets' pointers */
 };
 
 struct ruleset {
-	struct weir_ruleset pub; /* first */
+	struct weir_ruleset pub;  /* first */
 	struct weir_vec subjects; /* ascending serial */
-	struct portset *ports;    /* ingress with named ports */
+	struct portset *ports;	  /* ingress with named ports */
 	uint32_t hash;
 	uint32_t n_profiles, n_moving, n_isolating;
 	struct weir_vec policies; /* by precedence */
-	struct weir_vec any;      /* rules with any peer, by rank */
+	struct weir_vec any;	  /* rules with any peer, by rank */
 	struct weir_table uses;
 	struct weir_vec touched; /* uses */
 	struct weir_table classes;
 	struct peer_class *fallback;
-	struct weir_idmap members; /* identity -> peer_class */
-	struct weir_ids dirty;     /* identities whose class may be another one */
+	struct weir_idmap members;	 /* identity -> peer_class */
+	struct weir_ids dirty;		 /* identities whose class may be another one */
 	uint64_t print, committed_print; /* which policies these are */
-	bool listed; /* in the compiler's table */
+	bool listed;			 /* in the compiler's table */
 	bool committed, queued, rekeyed;
-	bool stale;     /* all classes */
+	bool stale;	  /* all classes */
 	bool unpublished; /* pub.policies is to be made */
 };
 
@@ -233,7 +236,7 @@ struct scratch; /* class.c */
 struct weir_compiler {
 	struct weir_table namespaces, pods, policies; /* by name: what was lent */
 	struct weir_vec added_namespaces, removed_namespaces;
-	struct weir_vec added_pods, removed_pods;         /* struct pod */
+	struct weir_vec added_pods, removed_pods;	  /* struct pod */
 	struct weir_vec added_policies, removed_policies; /* struct policy */
 
 	struct weir_table spaces, profiles, subjects, portsets, peersets, identities, rulesets;
@@ -242,7 +245,7 @@ struct weir_compiler {
 	struct weir_trie prefixes, addresses;
 	struct weir_vec by_id; /* identities; by_id.at[0] is NULL */
 	struct weir_ids free_ids;
-	uint32_t free_head; /* oldest of free_ids */
+	uint32_t free_head;	   /* oldest of free_ids */
 	const char *metadata_name; /* the interned key of that label, once somebody uses it */
 	struct scratch *scratch;
 

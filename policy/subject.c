@@ -32,8 +32,8 @@ static struct wanted subject_of(const struct weir_compiler *c, const struct poli
 bool weir_policy_subject_matches(const struct weir_compiler *c, const struct policy *p,
 				 const struct space *space, const struct weir_labels *labels)
 {
-	if (p->space == c->cluster ? !weir_space_matches(c, space, &p->policy->namespaces) :
-				     p->space != space)
+	if (p->space == c->cluster ? !weir_space_matches(c, space, &p->policy->namespaces)
+				   : p->space != space)
 		return false;
 	return weir_selector_matches(&p->policy->pods, labels);
 }

@@ -32,7 +32,7 @@ static void place(struct weir_table *t, uint32_t hash, void *item)
 
 static int resize(struct weir_table *t, uint32_t cap)
 {
-	struct weir_table bigger = { .n = t->n, .cap = cap };
+	struct weir_table bigger = {.n = t->n, .cap = cap};
 
 	bigger.items = calloc(cap, sizeof(*bigger.items) + sizeof(*bigger.hashes));
 	if (!bigger.items)
@@ -91,7 +91,7 @@ void *weir_table_next(const struct weir_table *t, uint32_t *i)
 void weir_table_free(struct weir_table *t)
 {
 	free(t->items);
-	*t = (struct weir_table){ 0 };
+	*t = (struct weir_table){0};
 }
 
 static uint32_t slot_of(const struct weir_idmap *m, uint32_t id)
@@ -115,7 +115,7 @@ void *weir_idmap_get(const struct weir_idmap *m, uint32_t id)
 
 static int resize_ids(struct weir_idmap *m, uint32_t cap)
 {
-	struct weir_idmap bigger = { .n = m->n, .cap = cap };
+	struct weir_idmap bigger = {.n = m->n, .cap = cap};
 
 	bigger.values = calloc(cap, sizeof(*bigger.values) + sizeof(*bigger.ids));
 	if (!bigger.values)
@@ -172,5 +172,5 @@ void weir_idmap_unset(struct weir_idmap *m, uint32_t id)
 void weir_idmap_free(struct weir_idmap *m)
 {
 	free(m->values);
-	*m = (struct weir_idmap){ 0 };
+	*m = (struct weir_idmap){0};
 }

@@ -207,5 +207,5 @@ void weir_trie_clear(struct weir_trie *t)
 {
 	clear(t->root[0]);
 	clear(t->root[1]);
-	*t = (struct weir_trie){ 0 };
+	*t = (struct weir_trie){0};
 }

@@ -12,9 +12,9 @@ struct weir_vec {
 
 int weir_vec_push(struct weir_vec *v, void *item);
 int weir_vec_insert(struct weir_vec *v, uint32_t pos, void *item);
-void weir_vec_remove_at(struct weir_vec *v, uint32_t pos); /* keeps the order */
+void weir_vec_remove_at(struct weir_vec *v, uint32_t pos);  /* keeps the order */
 void weir_vec_remove(struct weir_vec *v, const void *item); /* keeps the order */
-void weir_vec_drop(struct weir_vec *v, const void *item);  /* the last takes its place */
+void weir_vec_drop(struct weir_vec *v, const void *item);   /* the last takes its place */
 void weir_vec_free(struct weir_vec *v);
 
 /* Kept in the order of the pointers themselves. */
@@ -28,6 +28,6 @@ struct weir_ids {
 int weir_ids_push(struct weir_ids *v, uint32_t id);
 int weir_ids_add(struct weir_ids *v, uint32_t id);     /* ascending, each once */
 void weir_ids_remove(struct weir_ids *v, uint32_t id); /* of an ascending one */
-void weir_ids_sort(struct weir_ids *v);                /* ascending, each once */
+void weir_ids_sort(struct weir_ids *v);		       /* ascending, each once */
 bool weir_ids_has(const struct weir_ids *v, uint32_t id);
 void weir_ids_free(struct weir_ids *v);

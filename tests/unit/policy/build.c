@@ -19,7 +19,7 @@ static void die(const char *what, const char *text)
 
 void bag_open(struct bag *b)
 {
-	*b = (struct bag){ 0 };
+	*b = (struct bag){0};
 	if (weir_pool_new(&b->pool) < 0)
 		die("pool", "no memory");
 }
@@ -71,7 +71,7 @@ const struct weir_labels *make_labels(struct bag *b, const char *text)
 		char *eq = strchr(t, '=');
 
 		*eq = 0;
-		in[n++] = (struct weir_label_input){ t, eq + 1 };
+		in[n++] = (struct weir_label_input){t, eq + 1};
 	}
 	return weir_pool_labels(b->pool, in, n);
 }
@@ -139,7 +139,7 @@ struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const
 static struct weir_requirement make_requirement(struct bag *b, char *t)
 {
 	char *eq = strchr(t, '='), *save = NULL;
-	struct weir_requirement q = { 0 };
+	struct weir_requirement q = {0};
 
 	if (!eq) {
 		q.op = *t == '!' ? WEIR_DOES_NOT_EXIST : WEIR_EXISTS;
@@ -161,7 +161,7 @@ struct weir_selector make_selector(struct bag *b, const char *text)
 {
 	WEIR_AUTO_FREE char *copy = strdup(text);
 	char *save = NULL;
-	struct weir_selector s = { 0 };
+	struct weir_selector s = {0};
 
 	if (*text)
 		s.requirements = bag_alloc(b, count(text, ','), sizeof(*s.requirements));
@@ -185,7 +185,7 @@ static struct weir_selector inside(struct bag *b, const char *text, const char *
 	char *copy;
 
 	if (!at)
-		return (struct weir_selector){ 0 };
+		return (struct weir_selector){0};
 	copy = bag_alloc(b, strlen(at) + 1, 1);
 	strcpy(copy, at + strlen(what));
 	*strchr(copy, ')') = 0;
@@ -194,7 +194,7 @@ static struct weir_selector inside(struct bag *b, const char *text, const char *
 
 static struct weir_peer make_peer(struct bag *b, char *t)
 {
-	struct weir_peer p = { .kind = WEIR_PEER_PODS };
+	struct weir_peer p = {.kind = WEIR_PEER_PODS};
 	char *save = NULL;
 
 	if (strchr(t, '(')) {
@@ -215,7 +215,7 @@ static struct weir_peer make_peer(struct bag *b, char *t)
 static struct weir_port make_port(struct bag *b, char *t)
 {
 	char *slash = strchr(t, '/'), *dash = strchr(t, '-');
-	struct weir_port p = { .protocol = protocol_of(slash + 1) };
+	struct weir_port p = {.protocol = protocol_of(slash + 1)};
 
 	*slash = 0;
 	if (*t >= '0' && *t <= '9') {
@@ -265,7 +265,9 @@ static void add_clause(struct bag *b, struct weir_policy *p, char *clause)
 		return;
 	from = strtok_r(NULL, " ", &save);
 	p->rules[d][p->n_rules[d]] = (struct weir_rule){
-		.policy = p, .index = p->n_rules[d], .direction = (uint8_t)d,
+		.policy = p,
+		.index = p->n_rules[d],
+		.direction = (uint8_t)d,
 		.action = action_of(action),
 	};
 	make_rule(b, &p->rules[d][p->n_rules[d]++], from, strtok_r(NULL, " ", &save));
@@ -325,7 +327,7 @@ struct weir_policy *make_cluster_policy(struct bag *b, const char *name, enum we
 struct weir_connection make_connection(const char *src, const char *dst, uint8_t protocol,
 				       uint16_t port)
 {
-	struct weir_connection c = { .protocol = protocol, .dport = port };
+	struct weir_connection c = {.protocol = protocol, .dport = port};
 
 	if (weir_addr_parse(src, &c.src) < 0 || weir_addr_parse(dst, &c.dst) < 0)
 		die("connection", src);
@@ -365,8 +367,8 @@ static bool ns_matches(struct bag *b, const struct objects *o, const char *name,
 static bool selects(struct bag *b, const struct objects *o, const struct weir_policy *p,
 		    const struct weir_pod *pod)
 {
-	if (p->namespace_ ? p->namespace_ != pod->namespace_ :
-			    !ns_matches(b, o, pod->namespace_, &p->namespaces))
+	if (p->namespace_ ? p->namespace_ != pod->namespace_
+			  : !ns_matches(b, o, pod->namespace_, &p->namespaces))
 		return false;
 	return weir_selector_matches(&p->pods, pod->labels);
 }
@@ -385,8 +387,8 @@ static bool peer_has(struct bag *b, const struct objects *o, const struct weir_p
 	}
 	if (!pod)
 		return false;
-	if (peer->own_namespace ? pod->namespace_ != p->namespace_ :
-				  !ns_matches(b, o, pod->namespace_, &peer->namespaces))
+	if (peer->own_namespace ? pod->namespace_ != p->namespace_
+				: !ns_matches(b, o, pod->namespace_, &peer->namespaces))
 		return false;
 	return weir_selector_matches(&peer->pods, pod->labels);
 }
@@ -429,8 +431,8 @@ static int compare(const void *a, const void *b)
 
 /* The first rule of the tier that matches; NULL: none. */
 static const struct weir_rule *first_rule(struct bag *b, const struct objects *o,
-					  const struct weir_policy **sorted, size_t n, unsigned tier,
-					  int d, const struct weir_connection *c)
+					  const struct weir_policy **sorted, size_t n,
+					  unsigned tier, int d, const struct weir_connection *c)
 {
 	for (size_t i = 0; i < n; i++) {
 		for (size_t j = 0; sorted[i]->tier == tier && j < sorted[i]->n_rules[d]; j++) {
@@ -449,7 +451,7 @@ static void decide(struct bag *b, const struct objects *o, const struct weir_con
 	bool isolated = false;
 	size_t n = 0;
 
-	*ret = (struct weir_decision){ .verdict = WEIR_ALLOWED };
+	*ret = (struct weir_decision){.verdict = WEIR_ALLOWED};
 	for (size_t i = 0; pod && pod->local && i < o->n_policies; i++) {
 		const struct weir_policy *p = o->policies[i];
 
@@ -481,7 +483,7 @@ static void decide(struct bag *b, const struct objects *o, const struct weir_con
 void brute_force(struct bag *b, const struct objects *o, const struct weir_connection *conn,
 		 struct weir_judgement *ret)
 {
-	*ret = (struct weir_judgement){ .verdict = WEIR_ALLOWED };
+	*ret = (struct weir_judgement){.verdict = WEIR_ALLOWED};
 	if (weir_addr_compare(&conn->src, &conn->dst) == 0 && pod_at(o, &conn->src))
 		return;
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {

@@ -44,27 +44,51 @@ static uint32_t roll(struct world *w, uint32_t n)
 #define PICK(w, list) (list)[roll(w, WEIR_ARRAY_SIZE(list))]
 
 static const char *const addresses[ADDRESSES] = {
-	"10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.1", "10.0.1.2", "10.0.1.129",
-	"10.0.2.7", "10.1.0.1", "10.1.0.2", "10.1.3.4", "fd00::1",  "fd00::2",
+	"10.0.0.1",  "10.0.0.2",  "10.0.0.3",  "10.0.1.1",    "10.0.1.2",    "10.0.1.129",
+	"10.0.2.7",  "10.1.0.1",  "10.1.0.2",  "10.1.3.4",    "fd00::1",     "fd00::2",
 	"fd00:1::1", "fd00:1::2", "192.0.2.1", "192.0.2.130", "2001:db8::1", "10.0.0.9",
 };
-static const char *const labels[] = { "", "app=web", "app=db", "app=web,tier=1", "app=db,tier=2",
-				      "tier=1", "app=dns,tier=2" };
-static const char *const ns_labels[] = { "", "team=a", "team=b", "team=a,env=prod" };
-static const char *const named_ports[] = { "", "", "http:80/tcp", "http:8080/tcp",
-					   "dns:53/udp,http:80/tcp", "dns:53/tcp" };
-static const char *const selectors[] = { "", "", "app=web", "app=db|web", "app!=web", "app", "!tier",
-					 "tier=1,app", "tier=1|2" };
-static const char *const ns_selectors[] = { "", "team=a", "team!=a", "team", "!env",
-					    "kubernetes.io/metadata.name=n1",
-					    "kubernetes.io/metadata.name=n2|n3", "team=a|b,!env" };
+static const char *const labels[] = {
+	"", "app=web", "app=db", "app=web,tier=1", "app=db,tier=2", "tier=1", "app=dns,tier=2"};
+static const char *const ns_labels[] = {"", "team=a", "team=b", "team=a,env=prod"};
+static const char *const named_ports[] = {
+	"", "", "http:80/tcp", "http:8080/tcp", "dns:53/udp,http:80/tcp", "dns:53/tcp"};
+static const char *const selectors[] = {"",    "",	"app=web",    "app=db|web", "app!=web",
+					"app", "!tier", "tier=1,app", "tier=1|2"};
+static const char *const ns_selectors[] = {"",
+					   "team=a",
+					   "team!=a",
+					   "team",
+					   "!env",
+					   "kubernetes.io/metadata.name=n1",
+					   "kubernetes.io/metadata.name=n2|n3",
+					   "team=a|b,!env"};
 static const char *const prefixes[] = {
-	"0.0.0.0/0", "::/0", "10.0.0.0/8", "10.0.0.0/16", "10.0.1.0/24", "10.0.1.128/25",
-	"10.0.0.1/32", "fd00::/16", "fd00:1::/64", "192.0.2.0/24", "192.0.2.128/25",
-	"0.0.0.0/0-10.0.0.0/8", "10.0.0.0/8-10.0.1.0/24-10.1.0.0/16", "192.0.2.0/24-192.0.2.1/32",
+	"0.0.0.0/0",
+	"::/0",
+	"10.0.0.0/8",
+	"10.0.0.0/16",
+	"10.0.1.0/24",
+	"10.0.1.128/25",
+	"10.0.0.1/32",
+	"fd00::/16",
+	"fd00:1::/64",
+	"192.0.2.0/24",
+	"192.0.2.128/25",
+	"0.0.0.0/0-10.0.0.0/8",
+	"10.0.0.0/8-10.0.1.0/24-10.1.0.0/16",
+	"192.0.2.0/24-192.0.2.1/32",
 };
-static const char *const ports[] = { "", "", "80/tcp", "80-90/tcp", "53/udp,53/tcp", "http/tcp",
-				     "dns/udp", "*/tcp", "1-1023/sctp,http/tcp", "0-79/tcp" };
+static const char *const ports[] = {"",
+				    "",
+				    "80/tcp",
+				    "80-90/tcp",
+				    "53/udp,53/tcp",
+				    "http/tcp",
+				    "dns/udp",
+				    "*/tcp",
+				    "1-1023/sctp,http/tcp",
+				    "0-79/tcp"};
 
 static void random_peer(struct world *w, char *buf, bool cluster)
 {
@@ -88,7 +112,7 @@ static void random_peer(struct world *w, char *buf, bool cluster)
 
 static void random_rules(struct world *w, char *text, bool cluster)
 {
-	static const char *const actions[] = { "accept", "deny", "pass" };
+	static const char *const actions[] = {"accept", "deny", "pass"};
 	uint32_t n = roll(w, 4);
 
 	*text = 0;
@@ -136,10 +160,9 @@ static struct weir_policy *random_policy(struct world *w, unsigned i)
 	if (i < POLICIES)
 		p = make_policy(&w->bag, ns, name, PICK(w, selectors), text);
 	else
-		p = make_cluster_policy(&w->bag, name,
-					roll(w, 2) ? WEIR_TIER_ADMIN : WEIR_TIER_BASELINE,
-					(int)roll(w, 3), PICK(w, ns_selectors), PICK(w, selectors),
-					text);
+		p = make_cluster_policy(
+			&w->bag, name, roll(w, 2) ? WEIR_TIER_ADMIN : WEIR_TIER_BASELINE,
+			(int)roll(w, 3), PICK(w, ns_selectors), PICK(w, selectors), text);
 	p->staged = !roll(w, 10);
 	return p;
 }
@@ -211,8 +234,12 @@ static void gather(const struct world *w, struct objects *o)
 {
 	const struct weir_pod *const *pods = w->pods;
 
-	*o = (struct objects){ calloc(NAMESPACES, sizeof(void *)), calloc(PODS, sizeof(void *)),
-			       calloc(POLICIES + CLUSTER_POLICIES, sizeof(void *)), 0, 0, 0 };
+	*o = (struct objects){calloc(NAMESPACES, sizeof(void *)),
+			      calloc(PODS, sizeof(void *)),
+			      calloc(POLICIES + CLUSTER_POLICIES, sizeof(void *)),
+			      0,
+			      0,
+			      0};
 	for (unsigned i = 0; i < NAMESPACES; i++) {
 		if (w->namespaces[i])
 			o->namespaces[o->n_namespaces++] = w->namespaces[i];
@@ -263,10 +290,13 @@ static void check_connection(struct world *w, const struct objects *o,
 
 static void check_all(struct world *w)
 {
-	static const struct { uint8_t protocol; uint16_t port; } tries[] = {
-		{ WEIR_PROTO_TCP, 80 }, { WEIR_PROTO_TCP, 8080 }, { WEIR_PROTO_UDP, 53 },
-		{ WEIR_PROTO_TCP, 53 }, { WEIR_PROTO_SCTP, 80 }, { WEIR_PROTO_ICMP, 0 },
-		{ WEIR_PROTO_TCP, 79 }, { WEIR_PROTO_TCP, 91 },
+	static const struct {
+		uint8_t protocol;
+		uint16_t port;
+	} tries[] = {
+		{WEIR_PROTO_TCP, 80}, {WEIR_PROTO_TCP, 8080}, {WEIR_PROTO_UDP, 53},
+		{WEIR_PROTO_TCP, 53}, {WEIR_PROTO_SCTP, 80},  {WEIR_PROTO_ICMP, 0},
+		{WEIR_PROTO_TCP, 79}, {WEIR_PROTO_TCP, 91},
 	};
 	struct objects o;
 
@@ -375,7 +405,7 @@ static void commit(struct world *w, bool expect_nothing)
 
 static void run(uint64_t seed, unsigned steps)
 {
-	struct world w = { .seed = seed * 0x9E3779B97F4A7C15ull + 1 };
+	struct world w = {.seed = seed * 0x9E3779B97F4A7C15ull + 1};
 
 	bag_open(&w.bag);
 	shadow_open(&w.shadow);

@@ -13,7 +13,7 @@
 
 void shadow_open(struct shadow *s)
 {
-	*s = (struct shadow){ 0 };
+	*s = (struct shadow){0};
 }
 
 static void close_ruleset(struct shadow_ruleset *r)
@@ -28,7 +28,7 @@ void shadow_close(struct shadow *s)
 {
 	for (size_t i = 0; i < s->n_rulesets; i++)
 		close_ruleset(&s->rulesets[i]);
-	*s = (struct shadow){ 0 };
+	*s = (struct shadow){0};
 }
 
 static struct weir_class *copy_class(const struct weir_class *k)
@@ -45,8 +45,9 @@ static bool same_rule(const struct weir_rule *a, const struct weir_rule *b)
 {
 	if (!a || !b)
 		return a == b;
-	return a->policy->name == b->policy->name && a->policy->namespace_ == b->policy->namespace_ &&
-	       a->index == b->index && a->direction == b->direction;
+	return a->policy->name == b->policy->name &&
+	       a->policy->namespace_ == b->policy->namespace_ && a->index == b->index &&
+	       a->direction == b->direction;
 }
 
 static bool same_class(const struct weir_class *a, const struct weir_class *b)
@@ -54,7 +55,8 @@ static bool same_class(const struct weir_class *a, const struct weir_class *b)
 	if (a->verdict != b->verdict || a->n_ports != b->n_ports || !same_rule(a->rule, b->rule))
 		return false;
 	for (uint32_t i = 0; i < a->n_ports; i++) {
-		if (a->ports[i].first != b->ports[i].first || a->ports[i].last != b->ports[i].last ||
+		if (a->ports[i].first != b->ports[i].first ||
+		    a->ports[i].last != b->ports[i].last ||
 		    a->ports[i].protocol != b->ports[i].protocol ||
 		    a->ports[i].verdict != b->ports[i].verdict ||
 		    !same_rule(a->ports[i].rule, b->ports[i].rule))
@@ -101,7 +103,7 @@ static void apply_peer(struct shadow_ruleset *r, const struct weir_class_change 
 		assert_false(same_class(r->peers[i].class_, c->class_)); /* a spurious change */
 	}
 	free(r->peers[i].class_);
-	r->peers[i] = (struct shadow_peer){ c->identity, copy_class(c->class_) };
+	r->peers[i] = (struct shadow_peer){c->identity, copy_class(c->class_)};
 }
 
 static void apply_ruleset(struct shadow *s, const struct weir_ruleset_change *c)
@@ -121,7 +123,7 @@ static void apply_ruleset(struct shadow *s, const struct weir_ruleset_change *c)
 	assert_int_equal(c->is_new, i == s->n_rulesets);
 	assert_int_equal(c->ruleset->id, c->id);
 	if (c->is_new) {
-		*r = (struct shadow_ruleset){ .id = c->id };
+		*r = (struct shadow_ruleset){.id = c->id};
 		s->n_rulesets++;
 	}
 	free(r->fallback);
@@ -211,7 +213,7 @@ static const struct weir_class *class_at(const struct shadow *s, const struct sh
 void shadow_judge(const struct shadow *s, const struct weir_connection *conn,
 		  struct weir_judgement *ret)
 {
-	*ret = (struct weir_judgement){ 0 };
+	*ret = (struct weir_judgement){0};
 	if (weir_addr_compare(&conn->src, &conn->dst) == 0)
 		return;
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
@@ -265,8 +267,8 @@ void shadow_assert_alike(const struct shadow *s, const struct weir_changes *full
 			for (size_t j = 0; j < s->n_addresses; j++) {
 				const struct weir_addr *peer = &s->addresses[j].prefix.addr;
 
-				assert_true(same_class(class_at(s, a, peer),
-						       class_at(other, b, peer)));
+				assert_true(
+					same_class(class_at(s, a, peer), class_at(other, b, peer)));
 			}
 		}
 	}
