@@ -17,6 +17,16 @@ daemon_libweird_a_SOURCES = \
 	daemon/cluster/lookup.c \
 	daemon/cluster/registry.c \
 	daemon/cluster/registry.h \
+	daemon/cni/add.c \
+	daemon/cni/check.c \
+	daemon/cni/cni.h \
+	daemon/cni/endpoint.c \
+	daemon/cni/local.c \
+	daemon/cni/local.h \
+	daemon/cni/methods.c \
+	daemon/cni/methods.h \
+	daemon/cni/result.c \
+	daemon/cni/result.h \
 	daemon/config/config.c \
 	daemon/config/config.h \
 	daemon/config/file.c \

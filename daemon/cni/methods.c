@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DEL, GC, STATUS, and the table of all methods that the plugin calls. */
+#include "daemon/cni/methods.h"
+
+#include <string.h>
+
+#include "daemon/cni/local.h"
+#include "daemon/reconcile/reconcile.h"
+#include "weir/cleanup.h"
+#include "weir/log.h"
+
+const struct weir_rpc_method weir_cni_methods[] = {
+	{ "cni.add", weir_cni_add },	   { "cni.del", weir_cni_del },
+	{ "cni.check", weir_cni_check },   { "cni.gc", weir_cni_gc },
+	{ "cni.status", weir_cni_status }, { NULL, NULL },
+};
+
+static struct weir_endpoint *find(const struct weird *d, const char *container, const char *ifname)
+{
+	struct weir_endpoint *ep = weir_endpoints_first(d->endpoints);
+
+	if (ifname)
+		return weir_endpoints_find(d->endpoints, container, ifname);
+	while (ep && strcmp(ep->container_id, container) != 0)
+		ep = ep->next;
+	return ep;
+}
+
+static int forget_one(struct weird *d, const struct weir_endpoint *ep, struct weir_error *err)
+{
+	WEIR_AUTO_FREE char *namespace_ = ep->pod ? strdup(ep->namespace_) : NULL;
+	WEIR_AUTO_FREE char *pod = ep->pod ? strdup(ep->pod) : NULL;
+	int r = weir_endpoints_remove(d->endpoints, ep->container_id, ep->ifname, err);
+
+	if (r == 0 && pod && namespace_)
+		r = weir_cni_update_local(d, namespace_, pod, err);
+	return r;
+}
+
+int weir_cni_forget(struct weird *d, const char *container, const char *ifname,
+		    struct weir_error *err)
+{
+	const struct weir_endpoint *ep;
+
+	while ((ep = find(d, container, ifname))) {
+		int r = forget_one(d, ep, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* The address may be another pod's in a moment: the kernel forgets it before
+ * the answer. If it can't, the runtime must not be kept from cleaning up. */
+void weir_cni_del(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
+{
+	const char *container = weir_cni_param(params, "containerId");
+	const char *ifname = weir_cni_param(params, "ifname");
+	struct weir_error err = { .text = "" };
+
+	if (weir_cni_forget(d, container, *ifname ? ifname : NULL, &err) < 0) {
+		weir_rpc_reply_error(reply, WEIR_RPC_IO_FAILURE,
+				     "DEL: the endpoint could not be removed", err.text);
+		return;
+	}
+	if (weir_reconcile_now(d->reconcile, &err) < 0)
+		weir_log(WEIR_LOG_WARNING, "DEL: the kernel has not forgotten the endpoint yet",
+			 "container", container, "error", err.text, NULL);
+	weir_rpc_reply_result(reply, NULL);
+}
+
+/* --- GC ---------------------------------------------------------------------------- */
+
+static bool is_listed(const cJSON *attachments, const struct weir_endpoint *ep)
+{
+	const cJSON *a;
+
+	cJSON_ArrayForEach (a, attachments) {
+		if (strcmp(weir_cni_param(a, "containerID"), ep->container_id) == 0 &&
+		    strcmp(weir_cni_param(a, "ifname"), ep->ifname) == 0)
+			return true;
+	}
+	return false;
+}
+
+static const struct weir_endpoint *first_unlisted(const struct weird *d, const cJSON *attachments)
+{
+	const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints);
+
+	while (ep && is_listed(attachments, ep))
+		ep = ep->next;
+	return ep;
+}
+
+void weir_cni_gc(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
+{
+	const cJSON *config = cJSON_GetObjectItemCaseSensitive(params, "config");
+	const cJSON *list = cJSON_GetObjectItemCaseSensitive(config, "cni.dev/valid-attachments");
+	const struct weir_endpoint *ep;
+	struct weir_error err;
+	int r = 0;
+
+	if (!cJSON_IsArray(list)) {
+		weir_rpc_reply_error(reply, WEIR_RPC_INVALID_CONFIG,
+				     "GC: the list cni.dev/valid-attachments is missing", NULL);
+		return;
+	}
+	while (r == 0 && (ep = first_unlisted(d, list))) {
+		weir_log(WEIR_LOG_INFO, "GC: endpoint removed", "container", ep->container_id,
+			 "namespace", ep->namespace_, "pod", ep->pod, NULL);
+		r = forget_one(d, ep, &err);
+	}
+	if (r == 0)
+		r = weir_reconcile_now(d->reconcile, &err);
+	if (r < 0)
+		weir_rpc_reply_error(reply, WEIR_RPC_FAILED, "GC: not all could be removed",
+				     err.text);
+	else
+		weir_rpc_reply_result(reply, NULL);
+}
+
+void weir_cni_status(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
+{
+	struct weir_reconcile_state state;
+
+	weir_reconcile_state(d->reconcile, &state);
+	if (state.in_sync)
+		weir_rpc_reply_result(reply, NULL);
+	else
+		weir_rpc_reply_error(reply, WEIR_RPC_UNAVAILABLE, "weird is not ready",
+				     *state.error ? state.error : "it has just been started");
+}
