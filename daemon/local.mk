@@ -42,6 +42,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/flow/denied.h \
 	daemon/flow/follow.c \
 	daemon/flow/follow.h \
+	daemon/flow/hash.h \
 	daemon/flow/names.c \
 	daemon/flow/names.h \
 	daemon/flow/pipeline.c \

@@ -8,9 +8,10 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <uthash.h>
+#include <string.h>
 #include <utlist.h>
 
+#include "daemon/flow/hash.h"
 #include "daemon/flow/seen.h"
 #include "daemon/flow/tracker.h"
 #include "weir/cleanup.h"
@@ -67,8 +68,8 @@ static void emit(struct weir_denied *d, struct kind *k)
 		.start = k->first,
 		.flow = weir_flow_number(k->key.ruleset, &k->original, k->first),
 		.has_counters = true,
-		.packets = {k->packets},
-		.bytes = {k->bytes},
+		.packets = { k->packets },
+		.bytes = { k->bytes },
 		.connections = k->connections,
 	};
 

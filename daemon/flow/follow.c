@@ -17,26 +17,45 @@
 #define SMALL_DUMP 4096u
 #define GAP_NS	   1000000000ull /* losses of one kind are summed up for so long */
 
+static void add_loss(struct weir_follow *f, enum weir_loss loss, uint64_t n)
+{
+	f->other[loss].count += n;
+	f->other[loss].unknown |= !n;
+}
+
+void weir_follow_lost(struct weir_follow *f, enum weir_loss loss, uint64_t n)
+{
+	f->stats.lost[loss] += n;
+	add_loss(f, loss, n);
+}
+
+/* A record that cannot be handed on is a loss: of connections when it was the
+ * one that counts them, and of nobody knows what otherwise. */
 static void count_record(void *data, struct weir_record *record)
 {
+	bool counts = record->type == WEIR_RECORD_OPEN || record->type == WEIR_RECORD_DENIED;
 	struct weir_follow *f = data;
 
-	f->stats.records[record->type]++;
-	f->emit(f->data, record);
+	if (f->emit(f->data, record) == 0)
+		f->stats.records[record->type]++;
+	else if (record->type == WEIR_RECORD_GAP)
+		add_loss(f, record->lost_at, record->lost);
+	else
+		weir_follow_lost(f, WEIR_LOSS_QUEUE, counts ? record->connections : 0);
 }
 
 int weir_follow_init(struct weir_follow *f, const struct weir_pipeline_config *config,
-		     struct weir_world *world, void (*emit)(void *data, struct weir_record *record),
+		     struct weir_world *world, int (*emit)(void *data, struct weir_record *record),
 		     void *data, uint64_t began)
 {
-	struct weir_denied_config denied = {.max = config->max_denied,
-					    .window_ms = config->denied_ms,
-					    .annotator = &f->annotator,
-					    .emit = count_record,
-					    .data = f};
+	struct weir_denied_config denied = { .max = config->max_denied,
+					     .window_ms = config->denied_ms,
+					     .annotator = &f->annotator,
+					     .emit = count_record,
+					     .data = f };
 	int r;
 
-	*f = (struct weir_follow){.emit = emit, .data = data, .began = began, .time = began};
+	*f = (struct weir_follow){ .emit = emit, .data = data, .began = began, .time = began };
 	weir_annotator_init(&f->annotator, world);
 	r = weir_tracker_new(config->max_connections, &f->tracker);
 	if (r == 0)
@@ -46,38 +65,40 @@ int weir_follow_init(struct weir_follow *f, const struct weir_pipeline_config *c
 	return r;
 }
 
+/* The counters are cleared first: a record that is refused puts them back. */
 static void emit_gap(struct weir_follow *f, enum weir_loss loss, struct weir_losses *losses)
 {
-	struct weir_record r = {.type = WEIR_RECORD_GAP,
-				.staged = WEIR_VERDICT_MAX,
-				.time = f->time,
-				.lost_at = loss,
-				.egress.rule = -1,
-				.ingress.rule = -1};
+	struct weir_losses was = *losses;
+	struct weir_record r = { .type = WEIR_RECORD_GAP,
+				 .staged = WEIR_VERDICT_MAX,
+				 .time = f->time,
+				 .lost_at = loss,
+				 .egress.rule = -1,
+				 .ingress.rule = -1 };
 
-	if (losses->count) {
-		r.lost = losses->count;
+	*losses = (struct weir_losses){ 0 };
+	if (was.count) {
+		r.lost = was.count;
 		count_record(f, &r);
 	}
-	if (losses->unknown) {
+	if (was.unknown) {
 		r.lost = 0;
 		count_record(f, &r);
 	}
-	*losses = (struct weir_losses){0};
 }
 
 static void emit_track(struct weir_follow *f, const struct weir_track *track,
 		       enum weir_record_type type, uint64_t time, enum weir_end_reason end)
 {
 	struct weir_tuple original = weir_track_original(track), reply = weir_track_reply(track);
-	struct weir_record r = {.type = type,
-				.verdict = WEIR_ALLOWED,
-				.staged = WEIR_VERDICT_MAX,
-				.end = end,
-				.time = time,
-				.start = track->start,
-				.flow = track->flow,
-				.connections = 1};
+	struct weir_record r = { .type = type,
+				 .verdict = WEIR_ALLOWED,
+				 .staged = WEIR_VERDICT_MAX,
+				 .end = end,
+				 .time = time,
+				 .start = track->start,
+				 .flow = track->flow,
+				 .connections = 1 };
 
 	if (type != WEIR_RECORD_OPEN && track->packets[0]) {
 		r.has_counters = true;
@@ -105,13 +126,6 @@ static void report_end(struct weir_follow *f, struct weir_track *track, uint64_t
 	}
 	track->state = WEIR_TRACK_REPORTED;
 	emit_track(f, track, WEIR_RECORD_END, time, end);
-}
-
-void weir_follow_lost(struct weir_follow *f, enum weir_loss loss, uint64_t n)
-{
-	f->stats.lost[loss] += n;
-	f->other[loss].count += n;
-	f->other[loss].unknown |= !n;
 }
 
 /* NULL: not of this node's pods, or (counted) no room. */
@@ -317,7 +331,7 @@ void weir_follow_poll(struct weir_follow *f, bool updates)
 	f->poll++;
 	f->settling.count += f->fresh.count;
 	f->settling.unknown |= f->fresh.unknown;
-	f->fresh = (struct weir_losses){0};
+	f->fresh = (struct weir_losses){ 0 };
 }
 
 bool weir_follow_wants_poll(const struct weir_follow *f)

@@ -21,7 +21,7 @@ struct weir_follow {
 	struct weir_annotator annotator;
 	struct weir_tracker *tracker;
 	struct weir_denied *denied;
-	void (*emit)(void *data, struct weir_record *record);
+	int (*emit)(void *data, struct weir_record *record);
 	void *data;
 	uint64_t began; /* ns since the epoch: connections older than that are not ours to open */
 	uint64_t time;	/* ns since the epoch, of the last event */
@@ -38,8 +38,9 @@ struct weir_follow {
 	struct weir_pipeline_stats stats;
 };
 
+/* emit: 0, or negative when the record could not be handed on (counted). */
 int weir_follow_init(struct weir_follow *f, const struct weir_pipeline_config *config,
-		     struct weir_world *world, void (*emit)(void *data, struct weir_record *record),
+		     struct weir_world *world, int (*emit)(void *data, struct weir_record *record),
 		     void *data, uint64_t began);
 /* Emits what is summed up and the losses that are not reported yet. */
 void weir_follow_done(struct weir_follow *f);

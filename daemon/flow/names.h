@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Names of ends, shared by all connections of the same pod. World's lock held. */
-#include <uthash.h>
-
+#include "daemon/flow/hash.h"
 #include "weir/object.h"
 #include "weir/record.h"
 

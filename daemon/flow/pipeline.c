@@ -55,12 +55,11 @@ static uint64_t clock_ns(clockid_t id)
 	return (uint64_t)ts.tv_sec * SECOND_NS + (uint64_t)ts.tv_nsec;
 }
 
-static void publish(void *data, struct weir_record *record)
+static int publish(void *data, struct weir_record *record)
 {
 	struct weir_pipeline *p = data;
 
-	if (weir_publisher_add(p->publisher, record) < 0)
-		weir_follow_lost(&p->follow, WEIR_LOSS_QUEUE, record->connections);
+	return weir_publisher_add(p->publisher, record);
 }
 
 static void follow_batch(struct weir_pipeline *p)
@@ -87,7 +86,7 @@ static void on_flow(void *data, const struct weir_flow *flow)
 
 struct weir_flow_sink weir_pipeline_sink(struct weir_pipeline *p)
 {
-	return (struct weir_flow_sink){.flow = on_flow, .data = p};
+	return (struct weir_flow_sink){ .flow = on_flow, .data = p };
 }
 
 int weir_pipeline_new(const struct weir_pipeline_config *config, struct weir_world *world,
@@ -172,7 +171,7 @@ static int idle_ms(struct weir_pipeline *p)
 
 static void gather(struct weir_pipeline *p, const struct pollfd *fds, int n)
 {
-	const struct timespec pause = {.tv_nsec = GATHER_NS};
+	const struct timespec pause = { .tv_nsec = GATHER_NS };
 
 	for (int i = 0; i < n && !p->backlog; i++) {
 		if (fds[i].revents) {
@@ -217,7 +216,7 @@ static void tick(struct weir_pipeline *p)
 static int watch(struct pollfd *polls, int used, const int *fds, int n)
 {
 	for (int i = 0; i < n; i++)
-		polls[used + i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+		polls[used + i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
 	return used + n;
 }
 

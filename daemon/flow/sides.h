@@ -2,8 +2,7 @@
 #pragma once
 /* What a side decided, shared by all connections for which it said the same.
  * World's lock held. */
-#include <uthash.h>
-
+#include "daemon/flow/hash.h"
 #include "weir/compiler.h"
 #include "weir/record.h"
 

@@ -22,13 +22,17 @@ static uint64_t n[WEIR_RECORD_TYPE_MAX], lost, denied, flow_number[WEIR_RECORD_T
 static struct weir_record last;
 static char names[8][64]; /* of the last record; its strings die with the call */
 
+static bool refuse;
+
 static void keep(unsigned i, const char *text)
 {
 	snprintf(names[i], sizeof(names[i]), "%s", text ? text : "-");
 }
 
-static void on_record(void *data, struct weir_record *r)
+static int on_record(void *data, struct weir_record *r)
 {
+	if (refuse)
+		return -1;
 	n[r->type]++;
 	flow_number[r->type] = r->flow;
 	lost += r->type == WEIR_RECORD_GAP ? r->lost : 0;
@@ -40,14 +44,15 @@ static void on_record(void *data, struct weir_record *r)
 	keep(3, r->ingress.n_policies ? r->ingress.policies[0].name : NULL);
 	keep(4, r->src.node);
 	keep(5, r->dst.n_labels ? r->dst.labels[0].value : NULL);
+	return 0;
 }
 
 static int open_follow(uint32_t max_connections, uint32_t max_denied)
 {
-	struct weir_pipeline_config config = {.interval_ms = 10000,
-					      .denied_ms = 1000,
-					      .max_connections = max_connections,
-					      .max_denied = max_denied};
+	struct weir_pipeline_config config = { .interval_ms = 10000,
+					       .denied_ms = 1000,
+					       .max_connections = max_connections,
+					       .max_denied = max_denied };
 
 	memset(n, 0, sizeof(n));
 	lost = denied = 0;
@@ -87,11 +92,11 @@ static struct weir_flow in(enum weir_flow_event event, uint32_t id)
 
 static void give_lost(enum weir_flow_event what, uint64_t count)
 {
-	give((struct weir_flow){.event = WEIR_FLOW_LOST,
-				.lost_at = what == WEIR_FLOW_DENIED ? WEIR_LOSS_NFLOG
-								    : WEIR_LOSS_CONNTRACK,
-				.lost_event = what,
-				.lost = count});
+	give((struct weir_flow){ .event = WEIR_FLOW_LOST,
+				 .lost_at = what == WEIR_FLOW_DENIED ? WEIR_LOSS_NFLOG
+								     : WEIR_LOSS_CONNTRACK,
+				 .lost_event = what,
+				 .lost = count });
 }
 
 static void poll_with(unsigned from, unsigned to)
@@ -99,7 +104,7 @@ static void poll_with(unsigned from, unsigned to)
 	weir_follow_poll(&f, true);
 	for (unsigned id = from; id < to; id++)
 		give(with_counters(in(WEIR_FLOW_COUNTERS, id), 5));
-	give((struct weir_flow){.event = WEIR_FLOW_POLLED});
+	give((struct weir_flow){ .event = WEIR_FLOW_POLLED });
 }
 
 static void a_life(void **state)
@@ -247,7 +252,7 @@ static void dump_under_way_revives_nothing(void **state)
 	weir_follow_poll(&f, true);
 	give(with_counters(in(WEIR_FLOW_END, 1), 3));
 	give(with_counters(in(WEIR_FLOW_COUNTERS, 1), 2)); /* of before its end */
-	give((struct weir_flow){.event = WEIR_FLOW_POLLED});
+	give((struct weir_flow){ .event = WEIR_FLOW_POLLED });
 	assert_int_equal(n[WEIR_RECORD_END], 1);
 	assert_int_equal(n[WEIR_RECORD_UPDATE], 0);
 	assert_int_equal(weir_tracker_count(f.tracker), 0);
@@ -265,7 +270,7 @@ static void older_connections_after_a_restart(void **state)
 	give(old);
 	done.start = 100;
 	give(done);
-	give((struct weir_flow){.event = WEIR_FLOW_POLLED});
+	give((struct weir_flow){ .event = WEIR_FLOW_POLLED });
 	assert_int_equal(n[WEIR_RECORD_UPDATE], 1);
 	assert_int_equal(n[WEIR_RECORD_OPEN], 0);
 	assert_int_equal(n[WEIR_RECORD_END], 0);
@@ -366,6 +371,19 @@ static void the_end_tells_all(void **state)
 	setup(state);
 }
 
+static void refused_records_are_counted(void **state)
+{
+	refuse = true;
+	give(in(WEIR_FLOW_NEW, 1));
+	give(deny(6, 22));
+	give_lost(WEIR_FLOW_DENIED, 4);
+	weir_follow_tick(&f, SECOND / 2, 0); /* the gap is refused too */
+	refuse = false;
+	weir_follow_tick(&f, 3 * SECOND, 0);
+	assert_int_equal(n[WEIR_RECORD_OPEN] + denied, 0);
+	assert_int_equal(lost, 6);
+}
+
 static void entries_are_small(void **state)
 {
 	assert_true(sizeof(struct weir_track) + 2 * sizeof(uint32_t) <= 200);
@@ -391,6 +409,7 @@ int main(void)
 		TEST(denied_more_kinds_than_room),
 		TEST(denied_in_spite_of_the_tables),
 		TEST(the_end_tells_all),
+		TEST(refused_records_are_counted),
 		TEST(entries_are_small),
 	};
 
