@@ -160,3 +160,10 @@ EXTRA_DIST += tests/fuzz/corpus/config
 tests_fuzz_config_SOURCES = tests/fuzz/config.c
 tests_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS)
+
+if WEIR_HAVE_TESTS
+check_PROGRAMS += tests/unit/daemon/publish
+TESTS += tests/unit/daemon/publish
+tests_unit_daemon_publish_SOURCES = tests/unit/daemon/publish.c
+tests_unit_daemon_publish_LDADD = $(LIBDAEMON) $(LIBWEIR) $(ZMQ_LIBS) $(CMOCKA_LIBS) -lpthread
+endif
