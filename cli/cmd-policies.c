@@ -49,9 +49,8 @@ static void print_refused(const struct weirctl *ctl, const cJSON *result)
 	const cJSON *item;
 
 	cJSON_ArrayForEach (item, weirctl_member(result, "errors"))
-		printf("%srefused%s  %s\n         %s\n", weirctl_style(ctl, WEIRCTL_BAD),
-		       weirctl_style(ctl, WEIRCTL_PLAIN), weirctl_text(item, "file"),
-		       weirctl_text(item, "error"));
+		printf("%srefused%s  %s\n", weirctl_style(ctl, WEIRCTL_BAD),
+		       weirctl_style(ctl, WEIRCTL_PLAIN), weirctl_text(item, "error"));
 }
 
 int weirctl_policies(struct weirctl *ctl, struct weir_error *err)

@@ -70,9 +70,8 @@ static void print_source(const struct weirctl *ctl, const cJSON *result)
 	       weirctl_number(source, "objects"));
 	cJSON_ArrayForEach (item, weirctl_member(source, "broken")) {
 		line(ctl, "");
-		printf("%sbroken%s %s: %s\n", weirctl_style(ctl, WEIRCTL_BAD),
-		       weirctl_style(ctl, WEIRCTL_PLAIN), weirctl_text(item, "file"),
-		       weirctl_text(item, "error"));
+		printf("%sbroken%s %s\n", weirctl_style(ctl, WEIRCTL_BAD),
+		       weirctl_style(ctl, WEIRCTL_PLAIN), weirctl_text(item, "error"));
 	}
 	line(ctl, "cluster");
 	printf("%.0f namespaces, %.0f pods, %.0f nodes, %.0f services, %.0f policies\n",
@@ -97,6 +96,9 @@ static void print_endpoints(const struct weirctl *ctl, const cJSON *result)
 	line(ctl, "endpoints");
 	printf("%.0f, %.0f enforced", weirctl_number(endpoints, "total"),
 	       weirctl_number(endpoints, "enforced"));
+	if (weirctl_number(endpoints, "adopted") > 0)
+		printf(", %.0f adopted (they ran before weir)",
+		       weirctl_number(endpoints, "adopted"));
 	if (not_enforced(result) > 0 || unmanaged > 0)
 		printf(", %s%.0f not enforced, %.0f unmanaged%s: see weirctl endpoints",
 		       weirctl_style(ctl, WEIRCTL_BAD), not_enforced(result), unmanaged,

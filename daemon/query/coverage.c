@@ -10,6 +10,7 @@
 
 #include "daemon/cluster/cluster.h"
 #include "daemon/reconcile/bridge.h"
+#include "daemon/reconcile/reconcile.h"
 #include "weir/cleanup.h"
 
 enum weir_bridge_netfilter weir_query_bridge_netfilter(int family)
@@ -45,26 +46,45 @@ const char *weir_query_unenforced(const struct weird *d, const struct weir_endpo
 	return NULL;
 }
 
-struct unmanaged {
+struct visit {
 	const struct weird *d;
-	void (*fn)(void *data, const struct weir_pod *pod);
+	bool in_sync;
+	void (*fn)(void *data, const struct weir_pod *pod, const char *reason);
 	void *data;
 };
 
+static bool has_endpoint(const struct weird *d, const struct weir_pod *pod)
+{
+	for (const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); ep; ep = ep->next)
+		if (ep->namespace_ && ep->pod && strcmp(ep->pod, pod->name) == 0 &&
+		    strcmp(ep->namespace_, pod->namespace_) == 0)
+			return true;
+	return false;
+}
+
 static int visit_pod(void *data, const struct weir_pod *pod)
 {
-	struct unmanaged *u = data;
+	struct visit *v = data;
 
-	if (!pod->local && !pod->host_network && !pod->finished && pod->n_addrs && pod->node &&
-	    strcmp(pod->node, u->d->world.node) == 0)
-		u->fn(u->data, pod);
+	if (pod->host_network || pod->finished || !pod->node ||
+	    strcmp(pod->node, v->d->world.node) != 0 || has_endpoint(v->d, pod))
+		return 0;
+	v->fn(v->data, pod,
+	      !pod->local   ? "it started without weir, and its manifest tells no address"
+	      : !v->in_sync ? "the kernel does not enforce it yet: see weirctl status"
+			    : NULL);
 	return 0;
 }
 
-void weir_query_each_unmanaged(const struct weird *d,
-			       void (*fn)(void *data, const struct weir_pod *pod), void *data)
+void weir_query_each_without_cni(const struct weird *d,
+				 void (*fn)(void *data, const struct weir_pod *pod,
+					    const char *reason),
+				 void *data)
 {
-	struct unmanaged u = {d, fn, data};
+	struct weir_reconcile_state state;
+	struct visit v = { d, false, fn, data };
 
-	weir_cluster_each_pod(d->world.cluster, visit_pod, &u);
+	weir_reconcile_state(d->reconcile, &state);
+	v.in_sync = state.in_sync;
+	weir_cluster_each_pod(d->world.cluster, visit_pod, &v);
 }

@@ -9,7 +9,7 @@
 void weir_query_dump(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
 {
 	WEIR_AUTO_FREE char *text = NULL;
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	cJSON *result;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);

@@ -47,16 +47,25 @@ static void add_endpoint(const struct weird *d, cJSON *array, const struct weir_
 	cJSON_AddItemToArray(array, item);
 }
 
-static void add_unmanaged(void *data, const struct weir_pod *pod)
+struct without_cni {
+	const struct weird *d;
+	cJSON *array;
+};
+
+static void add_without_cni(void *data, const struct weir_pod *pod, const char *reason)
 {
+	struct without_cni *w = data;
 	cJSON *item = cJSON_CreateObject();
 
 	cJSON_AddStringToObject(item, "namespace", pod->namespace_);
 	cJSON_AddStringToObject(item, "pod", pod->name);
 	weir_query_add_addrs(item, "addresses", pod->addrs, pod->n_addrs);
-	cJSON_AddBoolToObject(item, "enforced", false);
-	cJSON_AddStringToObject(item, "reason", "it started without weir: no CNI ADD was seen");
-	cJSON_AddItemToArray(data, item);
+	cJSON_AddNullToObject(item, "container");
+	add_direction(w->d, item, pod, WEIR_INGRESS);
+	add_direction(w->d, item, pod, WEIR_EGRESS);
+	cJSON_AddBoolToObject(item, "enforced", reason == NULL);
+	weir_query_add_text(item, "reason", reason);
+	cJSON_AddItemToArray(w->array, item);
 }
 
 void weir_query_endpoints(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
@@ -67,7 +76,7 @@ void weir_query_endpoints(struct weird *d, const cJSON *params, struct weir_rpc_
 	pthread_mutex_lock(&d->world.lock);
 	for (const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); ep; ep = ep->next)
 		add_endpoint(d, array, ep);
-	weir_query_each_unmanaged(d, add_unmanaged, array);
+	weir_query_each_without_cni(d, add_without_cni, &(struct without_cni){ d, array });
 	pthread_mutex_unlock(&d->world.lock);
 	weir_rpc_reply_result(reply, result);
 }

@@ -100,7 +100,7 @@ static bool is_pending(const struct weird *d, const struct weir_addr *addr,
 static void override(struct weir_judgement *j, enum weir_direction side, enum weir_verdict verdict,
 		     enum weir_reason reason)
 {
-	j->sides[side] = (struct weir_decision){.verdict = verdict, .reason = reason};
+	j->sides[side] = (struct weir_decision){ .verdict = verdict, .reason = reason };
 	j->verdict = j->sides[WEIR_INGRESS].verdict == WEIR_ALLOWED &&
 				     j->sides[WEIR_EGRESS].verdict == WEIR_ALLOWED
 			     ? WEIR_ALLOWED
@@ -201,7 +201,7 @@ static void add_end(cJSON *result, const char *key, const struct end *end)
 static int explain(const struct weird *d, const struct end *from, const struct end *to,
 		   struct weir_connection conn, cJSON *result, struct weir_error *err)
 {
-	static const int families[] = {AF_INET, AF_INET6};
+	static const int families[] = { AF_INET, AF_INET6 };
 	const struct weir_addr *src, *dst;
 	bool allowed = true, answered = false;
 	cJSON *answers;
@@ -232,8 +232,8 @@ static int explain(const struct weird *d, const struct end *from, const struct e
 static void answer(struct weird *d, const char *from, const char *to,
 		   const struct weir_connection *conn, struct weir_rpc_reply *reply)
 {
-	struct end a = {0}, b = {0};
-	struct weir_error err = {""};
+	struct end a = { 0 }, b = { 0 };
+	struct weir_error err = { "" };
 	char buf[8];
 	cJSON *result = cJSON_CreateObject();
 	int r;
@@ -261,7 +261,7 @@ static void answer(struct weird *d, const char *from, const char *to,
 
 void weir_query_explain(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
 {
-	struct weir_connection conn = {.protocol = WEIR_PROTO_TCP};
+	struct weir_connection conn = { .protocol = WEIR_PROTO_TCP };
 	const char *from, *to, *protocol;
 	double port;
 

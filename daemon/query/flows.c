@@ -95,7 +95,7 @@ static uint64_t ms_ago(double ms)
 
 void weir_query_flows(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
 {
-	struct history h = {.node = d->world.node};
+	struct history h = { .node = d->world.node };
 	const char *verdict;
 	double since_ms, last;
 	cJSON *result;

@@ -3,13 +3,13 @@
 #include "daemon/query/query.h"
 
 const struct weir_rpc_method weir_query_methods[] = {
-	{"dump", weir_query_dump},
-	{"endpoints", weir_query_endpoints},
-	{"explain", weir_query_explain},
-	{"flows", weir_query_flows},
-	{"identities", weir_query_identities},
-	{"policies", weir_query_policies},
-	{"status", weir_query_status},
-	{"wait", weir_query_wait},
-	{NULL, NULL},
+	{ "dump", weir_query_dump },
+	{ "endpoints", weir_query_endpoints },
+	{ "explain", weir_query_explain },
+	{ "flows", weir_query_flows },
+	{ "identities", weir_query_identities },
+	{ "policies", weir_query_policies },
+	{ "status", weir_query_status },
+	{ "wait", weir_query_wait },
+	{ NULL, NULL },
 };

@@ -64,7 +64,7 @@ void weir_query_policies(struct weird *d, const cJSON *params, struct weir_rpc_r
 	pthread_mutex_lock(&d->world.lock);
 	weir_cluster_counts(d->world.cluster, &counts);
 	items = calloc(counts.policies + 1, sizeof(*items));
-	list = (struct list){items, 0, items ? counts.policies : 0};
+	list = (struct list){ items, 0, items ? counts.policies : 0 };
 	weir_cluster_each_policy(d->world.cluster, collect, &list);
 	if (list.n)
 		qsort(items, list.n, sizeof(*items), compare);

@@ -44,9 +44,13 @@ enum weir_bridge_netfilter weir_query_bridge_netfilter(int family);
 
 /* Why the endpoint is not enforced, in words; NULL: it is. */
 const char *weir_query_unenforced(const struct weird *d, const struct weir_endpoint *ep);
-/* fn for each pod that runs on this node without a CNI ADD that weir saw. */
-void weir_query_each_unmanaged(const struct weird *d,
-			       void (*fn)(void *data, const struct weir_pod *pod), void *data);
+/* fn for each pod that runs on this node without a CNI ADD that weir saw. One
+ * whose manifest tells its address is enforced all the same (adopted), then
+ * reason is NULL; the others are unmanaged. */
+void weir_query_each_without_cni(const struct weird *d,
+				 void (*fn)(void *data, const struct weir_pod *pod,
+					    const char *reason),
+				 void *data);
 
 /* --- words.c ---------------------------------------------------------------- */
 

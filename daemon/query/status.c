@@ -21,7 +21,7 @@ static void add_number(cJSON *object, const char *key, uint64_t value)
 static void add_backend(const struct weird *d, cJSON *result)
 {
 	cJSON *backend = cJSON_AddObjectToObject(result, "backend");
-	struct weir_backend_stats stats = {0};
+	struct weir_backend_stats stats = { 0 };
 
 	cJSON_AddStringToObject(backend, "name", weir_backend_name(d->backend));
 	cJSON_AddStringToObject(backend, "configured", d->config->backend);
@@ -50,23 +50,34 @@ static void add_state(const struct weird *d, cJSON *result)
 	add_number(object, "maxUs", state.max_us);
 }
 
-static void count_unmanaged(void *data, const struct weir_pod *pod)
+struct coverage {
+	uint32_t enforced, adopted, unmanaged;
+};
+
+static void count_without_cni(void *data, const struct weir_pod *pod, const char *reason)
 {
-	++*(uint32_t *)data;
+	struct coverage *c = data;
+
+	if (!pod->local) {
+		c->unmanaged++;
+		return;
+	}
+	c->adopted++;
+	c->enforced += reason == NULL;
 }
 
 static void add_endpoints(const struct weird *d, cJSON *result)
 {
 	cJSON *object = cJSON_AddObjectToObject(result, "endpoints");
-	uint32_t enforced = 0, unmanaged = 0;
+	struct coverage c = { 0 };
 
 	for (const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); ep; ep = ep->next)
-		if (!weir_query_unenforced(d, ep))
-			enforced++;
-	weir_query_each_unmanaged(d, count_unmanaged, &unmanaged);
-	add_number(object, "total", weir_endpoints_count(d->endpoints));
-	add_number(object, "enforced", enforced);
-	add_number(object, "unmanaged", unmanaged);
+		c.enforced += weir_query_unenforced(d, ep) == NULL;
+	weir_query_each_without_cni(d, count_without_cni, &c);
+	add_number(object, "total", weir_endpoints_count(d->endpoints) + c.adopted);
+	add_number(object, "enforced", c.enforced);
+	add_number(object, "adopted", c.adopted);
+	add_number(object, "unmanaged", c.unmanaged);
 }
 
 static void add_cluster(const struct weird *d, cJSON *result)
@@ -124,7 +135,7 @@ static void add_bridge(cJSON *object, const char *key, int family)
 static void add_flows(const struct weird *d, cJSON *result)
 {
 	cJSON *flows = cJSON_AddObjectToObject(result, "flows"), *records, *lost;
-	struct weir_pipeline_stats stats = {0};
+	struct weir_pipeline_stats stats = { 0 };
 
 	if (d->pipeline)
 		weir_pipeline_stats(d->pipeline, &stats);
@@ -145,7 +156,7 @@ static void add_publisher(const struct weird *d, cJSON *result)
 {
 	cJSON *object = cJSON_AddObjectToObject(result, "publisher"), *addresses;
 	const struct weir_config_strings *publish = &d->config->flows.publish;
-	struct weir_publish_stats stats = {0};
+	struct weir_publish_stats stats = { 0 };
 
 	if (d->publisher)
 		weir_publisher_stats(d->publisher, &stats);

@@ -69,7 +69,7 @@ static void wait_for(struct weird *d, uint64_t timeout_ms, struct weir_rpc_reply
 void weir_query_wait(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
 {
 	struct weir_reconcile_state state;
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	double timeout_ms;
 
 	if (weir_query_number(params, "timeoutMs", TIMEOUT_MAX_MS, TIMEOUT_DEFAULT_MS, reply,

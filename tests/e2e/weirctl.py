@@ -47,7 +47,7 @@ def test_status(node):
     assert code == 0, status
     assert status["node"] == "node-1" and status["backend"]["name"] == "nftables"
     assert status["state"]["inSync"] and status["state"]["desired"] == status["state"]["realised"]
-    assert status["endpoints"] == {"total": 3, "enforced": 3, "unmanaged": 0}
+    assert status["endpoints"] == {"total": 3, "enforced": 3, "adopted": 0, "unmanaged": 0}
     assert status["cluster"]["policies"] == 2
     assert status["bridgeNetfilter"] == {"ipv4": True, "ipv6": True}
     assert not status["source"]["broken"]
@@ -86,13 +86,17 @@ def test_endpoints(node):
     assert len(node.query("endpoints")["endpoints"]) == 2
 
 
-def test_unmanaged_pod_is_listed(node):
+def test_pods_without_cni_are_listed(node):
     pods(node)
     node.write_pod("shop", "old", {"app": "old"}, podIP="10.77.9.9", podIPs=[{"ip": "10.77.9.9"}])
+    node.write_pod("shop", "blank", {"app": "old"})
     node.wait()
-    old = [e for e in node.query("endpoints")["endpoints"] if e["pod"] == "old"]
-    assert len(old) == 1 and not old[0]["enforced"] and "without weir" in old[0]["reason"], old
-    assert node.query("status")["endpoints"]["unmanaged"] == 1
+    found = {e["pod"]: e for e in node.query("endpoints")["endpoints"]}
+    assert found["old"]["enforced"] and found["old"]["container"] is None, found["old"]
+    assert found["old"]["ingress"]["isolated"]
+    assert not found["blank"]["enforced"] and "without weir" in found["blank"]["reason"]
+    counts = node.query("status")["endpoints"]
+    assert counts == {"total": 4, "enforced": 4, "adopted": 1, "unmanaged": 1}, counts
 
 
 def test_bridge_netfilter_off_is_told(node):
@@ -200,7 +204,7 @@ def test_wait_and_dump(node):
 
 if __name__ == "__main__":
     main(__file__, [test_status, test_broken_file_is_shown, test_endpoints,
-                    test_unmanaged_pod_is_listed, test_bridge_netfilter_off_is_told,
+                    test_pods_without_cni_are_listed, test_bridge_netfilter_off_is_told,
                     test_policies_and_identities, test_explain_agrees_with_packets,
                     test_explain_the_special_cases, test_flows_say_why, test_follow,
                     test_wait_and_dump],
