@@ -7,6 +7,9 @@ WEIRD_LIBS = $(LIBDAEMON) $(LIBPOLICY) $(LIBBACKENDS) $(LIBWEIR) $(CJSON_LIBS) $
 	$(MNL_LIBS) $(NFTNL_LIBS) $(NFCT_LIBS) $(NFLOG_LIBS) $(NLROUTE_LIBS) $(ZMQ_LIBS) \
 	$(MSGPACK_LIBS) $(UV_LIBS) $(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) -lpthread
 noinst_LIBRARIES += daemon/libweird.a
+sbin_PROGRAMS += daemon/weird
+daemon_weird_SOURCES = daemon/main.c
+daemon_weird_LDADD = $(WEIRD_LIBS)
 daemon_libweird_a_SOURCES = \
 	daemon/cluster/addresses.c \
 	daemon/cluster/addresses.h \

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/cluster/cluster.h"
+#include "daemon/cni/cni.h"
 #include "daemon/http/http.h"
 #include "daemon/node/addrs.h"
 #include "daemon/query/query.h"

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The parts of the daemon, in the order in which they are opened. */
-#include "daemon/rpc/server.h"
 #include "weir/error.h"
 
 struct weird;
-
-extern const struct weir_rpc_method weir_cni_methods[]; /* daemon/cni/ */
 
 /* Opens all of them; on failure those that were opened are closed again. */
 int weird_open(struct weird *d, struct weir_error *err);
