@@ -13,6 +13,7 @@ policy_libpolicy_a_SOURCES += policy/address.c policy/assign.c policy/changes.c 
 	policy/space.c policy/state.h policy/subject.c policy/table.c policy/table.h policy/trie.c \
 	policy/trie.h policy/vec.c policy/vec.h
 LIBPOLICY = policy/libpolicy.a
+EXTRA_DIST += docs/COMPILER.md
 
 BENCHES += bench/compile
 bench_compile_SOURCES = bench/compile.c tests/unit/policy/build.c tests/unit/policy/build.h

@@ -45,7 +45,7 @@ size_t weir_space_labels(const struct weir_compiler *c, const struct space *s,
 		*ret = s->object->labels ? s->object->labels->items : NULL;
 		return s->object->labels ? s->object->labels->n : 0;
 	}
-	*implied = (struct weir_label){.key = c->metadata_name, .value = s->name};
+	*implied = (struct weir_label){ .key = c->metadata_name, .value = s->name };
 	*ret = implied;
 	return c->metadata_name ? 1 : 0;
 }
@@ -53,16 +53,17 @@ size_t weir_space_labels(const struct weir_compiler *c, const struct space *s,
 bool weir_space_matches(const struct weir_compiler *c, const struct space *s,
 			const struct weir_selector *selector)
 {
-	struct {
-		struct weir_labels labels;
-		struct weir_label item;
-	} implied = {.labels.n = c->metadata_name ? 1 : 0, .item = {c->metadata_name, s->name}};
+	_Alignas(struct weir_labels) char
+		room[sizeof(struct weir_labels) + sizeof(struct weir_label)];
+	struct weir_labels *implied = (struct weir_labels *)room;
 
 	if (!selector->n)
 		return true;
 	if (s->object)
 		return weir_selector_matches(selector, s->object->labels);
-	return weir_selector_matches(selector, &implied.labels);
+	*implied = (struct weir_labels){ .n = c->metadata_name ? 1 : 0 };
+	implied->items[0] = (struct weir_label){ c->metadata_name, s->name };
+	return weir_selector_matches(selector, implied);
 }
 
 int weir_space_add_policy(struct weir_compiler *c, struct policy *p)
