@@ -69,8 +69,11 @@ tests_unit_backends_backend_SOURCES = tests/unit/backends/backend.c
 tests_unit_backends_backend_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
 
 if WEIR_HAVE_NFTABLES
-check_PROGRAMS += tests/unit/backends/nftables
-TESTS += tests/unit/backends/nftables
+check_PROGRAMS += tests/unit/backends/nftables tests/unit/backends/nftables_traffic
+TESTS += tests/unit/backends/nftables tests/unit/backends/nftables_traffic
+tests_unit_backends_nftables_traffic_SOURCES = tests/unit/backends/nftables_traffic.c
+tests_unit_backends_nftables_traffic_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) \
+	$(CMOCKA_LIBS) -lpthread
 tests_unit_backends_nftables_SOURCES = tests/unit/backends/nftables.c
 tests_unit_backends_nftables_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
 endif

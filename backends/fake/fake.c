@@ -95,8 +95,8 @@ static void record_endpoint(FILE *out, const struct weir_endpoint_change *e)
 	if (!e->pod)
 		fprintf(out, "endpoint %s gone\n", addr);
 	else
-		fprintf(out, "endpoint %s ingress %u egress %u\n", addr,
-			e->rulesets[WEIR_INGRESS], e->rulesets[WEIR_EGRESS]);
+		fprintf(out, "endpoint %s ingress %u egress %u\n", addr, e->rulesets[WEIR_INGRESS],
+			e->rulesets[WEIR_EGRESS]);
 }
 
 static int fake_apply(struct weir_backend *b, const struct weir_changes *changes,
@@ -131,8 +131,7 @@ static bool fake_needs_full(const struct weir_backend *b)
 	return fake_of(b)->needs_full;
 }
 
-static int fake_verify(struct weir_backend *b, const struct weir_addr *addr,
-		       struct weir_error *err)
+static int fake_verify(struct weir_backend *b, const struct weir_addr *addr, struct weir_error *err)
 {
 	char text[WEIR_ADDR_STRLEN];
 

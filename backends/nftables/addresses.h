@@ -13,9 +13,9 @@
 
 struct nft_address {
 	struct weir_addr addr; /* family 0: a free place */
-	bool dirty;            /* identity and next may differ */
+	bool dirty;	       /* identity and next may differ */
 	uint32_t identity;     /* in force; WEIR_IDENTITY_NONE: not known */
-	uint32_t next;         /* after the commit */
+	uint32_t next;	       /* after the commit */
 	uint32_t hash_next;
 	uint32_t same_next, same_before; /* others of this identity */
 };
@@ -25,7 +25,7 @@ struct nft_addresses {
 	uint32_t *buckets; /* as many as items have room */
 	uint32_t n, size, used, free_;
 	struct nft_idmap first; /* identity -> first of its addresses */
-	uint32_t *dirty;        /* places whose change is pending */
+	uint32_t *dirty;	/* places whose change is pending */
 	uint32_t n_dirty, dirty_size;
 };
 

@@ -102,10 +102,9 @@ int nft_check_endpoints(const struct nft_model *next, struct weir_error *err)
 
 		for (int d = 0; d < WEIR_DIRECTION_MAX; d++)
 			if (e->rulesets[d] && !nft_model_ruleset(next, e->rulesets[d]))
-				return weir_error_set(err, EINVAL,
-						      "endpoint %s: there is no ruleset %u",
-						      weir_addr_format(&e->addr, addr),
-						      e->rulesets[d]);
+				return weir_error_set(
+					err, EINVAL, "endpoint %s: there is no ruleset %u",
+					weir_addr_format(&e->addr, addr), e->rulesets[d]);
 	}
 	return 0;
 }

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "backends/flow/kernel.h"
-#include "backends/nftables/nftables.h"
 #include "backends/nftables/nft.h"
+#include "backends/nftables/nftables.h"
 #include "weir/cleanup.h"
 
 static struct nft *nft_of(const struct weir_backend *b)
@@ -64,8 +64,7 @@ static int apply(struct weir_backend *b, const struct weir_changes *changes, str
 {
 	struct nft *n = nft_of(b);
 
-	return changes->full ? nft_apply_full(n, changes, err)
-			     : nft_apply_changes(n, changes, err);
+	return changes->full ? nft_apply_full(n, changes, err) : nft_apply_changes(n, changes, err);
 }
 
 static bool needs_full(const struct weir_backend *b)

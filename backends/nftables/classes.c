@@ -35,8 +35,7 @@ static uint64_t number_of(const struct nft_class *c)
 
 static int make(const struct weir_class *from, struct nft_class **ret)
 {
-	struct nft_class *c =
-		calloc(1, sizeof(*c) + from->n_ports * sizeof(struct nft_ports));
+	struct nft_class *c = calloc(1, sizeof(*c) + from->n_ports * sizeof(struct nft_ports));
 
 	if (!c)
 		return -ENOMEM;

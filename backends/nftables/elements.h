@@ -9,10 +9,10 @@
 struct nft_elem {
 	uint8_t key[32];
 	uint8_t key_len;
-	bool end;                 /* the first value behind a range */
+	bool end; /* the first value behind a range */
 	bool has_target;
 	struct nft_target target; /* of a map */
-	const char *comment;      /* lent; NULL: none */
+	const char *comment;	  /* lent; NULL: none */
 };
 
 struct nft_elems {

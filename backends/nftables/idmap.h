@@ -9,7 +9,7 @@
 struct nft_idmap {
 	struct nft_idmap_slot {
 		uint32_t key, value;
-	} *slots;
+	} * slots;
 	uint32_t n, size; /* size: a power of two, or 0 */
 };
 

@@ -19,7 +19,7 @@ struct sweep {
 	struct open_prefix stack[129]; /* nested prefixes differ in length */
 	size_t depth, size;
 	uint8_t at[16]; /* first address that is not written yet */
-	bool done;      /* there is no address behind those that are written */
+	bool done;	/* there is no address behind those that are written */
 	bool failed;
 };
 

@@ -46,9 +46,9 @@ static int by_addr(const void *key, const void *item)
 
 struct nft_endpoint *nft_model_endpoint(const struct nft_model *m, const struct weir_addr *addr)
 {
-	return m->n_endpoints ? bsearch(addr, m->endpoints, m->n_endpoints,
-					sizeof(*m->endpoints), by_addr)
-			      : NULL;
+	return m->n_endpoints
+		       ? bsearch(addr, m->endpoints, m->n_endpoints, sizeof(*m->endpoints), by_addr)
+		       : NULL;
 }
 
 static int compare_prefixes(const void *a, const void *b)

@@ -26,8 +26,8 @@ struct nft_ruleset {
 	uint8_t direction;
 	char comment[NFT_COMMENT_MAX + 1]; /* policies, and a number of the structure */
 	struct nft_classes classes;
-	struct nft_idmap members; /* identity -> place in classes */
-	uint32_t fallback;        /* place in classes */
+	struct nft_idmap members;		 /* identity -> place in classes */
+	uint32_t fallback;			 /* place in classes */
 	struct nft_intervals nets[NFT_FAMILIES]; /* value: place in classes */
 };
 

@@ -7,10 +7,10 @@
 
 #include <errno.h>
 #include <libnftnl/common.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <netinet/in.h> /* before the kernel's own */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -229,8 +229,8 @@ static int dump_once(struct nft_socket *s, struct nlmsghdr *request, const struc
 		n = (int)mnl_socket_recvfrom(s->nl, buf, NFT_MESSAGE_MAX);
 		if (n < 0)
 			return -errno;
-		r = mnl_cb_run(buf, (size_t)n, request->nlmsg_seq,
-			       mnl_socket_get_portid(s->nl), dump->message, dump->data);
+		r = mnl_cb_run(buf, (size_t)n, request->nlmsg_seq, mnl_socket_get_portid(s->nl),
+			       dump->message, dump->data);
 	}
 	return r < 0 ? -errno : 0;
 }

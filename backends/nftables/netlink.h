@@ -11,10 +11,10 @@
 
 #include "weir/error.h"
 
-#define NFT_TABLE "weir"
-#define NFT_MESSAGE_MAX (64 * 1024) /* of one message: an attribute's length has 16 bits */
-#define NFT_BATCH_SOFT (512 * 1024) /* fills of unreferenced sets are cut about here */
-#define NFT_BATCH_HARD (16 * 1024 * 1024)
+#define NFT_TABLE	"weir"
+#define NFT_MESSAGE_MAX (64 * 1024)  /* of one message: an attribute's length has 16 bits */
+#define NFT_BATCH_SOFT	(512 * 1024) /* fills of unreferenced sets are cut about here */
+#define NFT_BATCH_HARD	(16 * 1024 * 1024)
 
 struct nft_socket {
 	struct mnl_socket *nl;

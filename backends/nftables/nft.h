@@ -9,11 +9,11 @@ struct nft {
 	struct weir_backend base;
 	uint16_t nflog_group;
 	struct nft_socket socket;
-	struct nft_model model;     /* in force */
-	uint32_t next_key;          /* of the next ruleset version */
+	struct nft_model model; /* in force */
+	uint32_t next_key;	/* of the next ruleset version */
 	bool needs_full;
 	struct nft_objects garbage; /* out of force, perhaps with a packet still in it */
-	uint64_t garbage_since;     /* ns, CLOCK_MONOTONIC */
+	uint64_t garbage_since;	    /* ns, CLOCK_MONOTONIC */
 	struct nft_element_counts elements;
 	uint64_t repairs;
 };

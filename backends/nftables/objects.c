@@ -11,9 +11,9 @@
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@
 enum { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_SERVICE = 13, TYPE_BITS = 6 };
 enum { BYTEORDER_BIG = 2 };
 #define TYPE_VERDICT 0xffffff00u
-#define ELEMENT_MAX 512 /* bytes that one element takes at most */
+#define ELEMENT_MAX  512 /* bytes that one element takes at most */
 
 /* The value of a comment in user data of any object (type 0 in each). Returns
  * its length. */

@@ -11,11 +11,11 @@
 
 /* What a set holds and says. */
 enum nft_set_kind {
-	NFT_SET_ADDR_VMAP,     /* address -> verdict */
-	NFT_SET_PREFIX_VMAP,   /* range of addresses -> verdict */
-	NFT_SET_PREFIXES,      /* ranges of addresses */
-	NFT_SET_ADDR_PAIRS,    /* address . address */
-	NFT_SET_PORTS,         /* ranges of ports; family is not used */
+	NFT_SET_ADDR_VMAP,   /* address -> verdict */
+	NFT_SET_PREFIX_VMAP, /* range of addresses -> verdict */
+	NFT_SET_PREFIXES,    /* ranges of addresses */
+	NFT_SET_ADDR_PAIRS,  /* address . address */
+	NFT_SET_PORTS,	     /* ranges of ports; family is not used */
 	NFT_SET_KIND_MAX
 };
 
@@ -26,7 +26,7 @@ struct nft_set {
 };
 
 struct nft_target {
-	int verdict;              /* NFT_RETURN, NFT_GOTO */
+	int verdict;		  /* NFT_RETURN, NFT_GOTO */
 	char chain[NFT_NAME_LEN]; /* of NFT_GOTO, else "" */
 };
 

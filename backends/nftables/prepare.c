@@ -112,8 +112,7 @@ static int write_diff(struct nft *n, const char *set, struct nft_elems *have,
 	if (have->failed || want->failed || gone.failed || come.failed)
 		return weir_error_errno(err, ENOMEM, "set %s", set);
 	if (differ)
-		nft_elems_write(b, set, ranges ? have : &gone, ranges ? want : &come,
-				&n->elements);
+		nft_elems_write(b, set, ranges ? have : &gone, ranges ? want : &come, &n->elements);
 	return 0;
 }
 

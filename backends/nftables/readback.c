@@ -6,10 +6,10 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/common.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,7 @@ static const struct nlattr *attr_of(const struct nlmsghdr *nlh, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, sizeof(struct nfgenmsg))
+	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg))
 		if (mnl_attr_get_type(attr) == type)
 			return attr;
 	return NULL;
@@ -39,7 +39,7 @@ static const struct nlattr *child_of(const struct nlattr *nest, uint16_t type)
 	const struct nlattr *attr;
 
 	if (nest)
-		mnl_attr_for_each_nested(attr, nest)
+		mnl_attr_for_each_nested (attr, nest)
 			if (mnl_attr_get_type(attr) == type)
 				return attr;
 	return NULL;
@@ -169,7 +169,7 @@ static int read_elements(const struct nlmsghdr *nlh, void *data)
 
 	if (!list)
 		return MNL_CB_OK;
-	mnl_attr_for_each_nested(elem, list) {
+	mnl_attr_for_each_nested (elem, list) {
 		const struct nlattr *key =
 			child_of(child_of(elem, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
 		const struct nlattr *flags = child_of(elem, NFTA_SET_ELEM_FLAGS);
@@ -182,7 +182,8 @@ static int read_elements(const struct nlmsghdr *nlh, void *data)
 		e = nft_elems_add(elems, mnl_attr_get_payload(key), mnl_attr_get_payload_len(key),
 				  child_of(elem, NFTA_SET_ELEM_DATA) ? &t : NULL);
 		if (e)
-			e->end = flags && ntohl(mnl_attr_get_u32(flags)) & NFT_SET_ELEM_INTERVAL_END;
+			e->end =
+				flags && ntohl(mnl_attr_get_u32(flags)) & NFT_SET_ELEM_INTERVAL_END;
 	}
 	return MNL_CB_OK;
 }
@@ -197,8 +198,7 @@ static void drop_lone_end(struct nft_elems *list)
 {
 	static const uint8_t zero[32];
 
-	if (list->n && list->items[0].end &&
-	    memcmp(list->items[0].key, zero, sizeof(zero)) == 0)
+	if (list->n && list->items[0].end && memcmp(list->items[0].key, zero, sizeof(zero)) == 0)
 		memmove(list->items, list->items + 1, --list->n * sizeof(*list->items));
 }
 

@@ -7,7 +7,7 @@ struct nft_rule_texts {
 	struct nft_rule_text {
 		char chain[NFT_NAME_LEN];
 		char *text; /* as nft_rule_text() makes it */
-	} *items;
+	} * items;
 	size_t n, size;
 };
 void nft_rule_texts_free(struct nft_rule_texts *list);

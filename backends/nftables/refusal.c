@@ -35,7 +35,7 @@ static const struct nlattr *find(const struct nlmsghdr *nlh, size_t offset, uint
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each(attr, nlh, offset)
+	mnl_attr_for_each (attr, nlh, offset)
 		if (mnl_attr_get_type(attr) == type)
 			return attr;
 	return NULL;
@@ -51,7 +51,8 @@ static uint32_t fault_offset(const struct nlmsghdr *answer)
 	if (!(answer->nlmsg_flags & NLM_F_ACK_TLVS))
 		return 0;
 	if (!(answer->nlmsg_flags & NLM_F_CAPPED))
-		skip += mnl_nlmsg_get_payload_len(&(struct nlmsghdr){ .nlmsg_len = e->msg.nlmsg_len });
+		skip += mnl_nlmsg_get_payload_len(
+			&(struct nlmsghdr){ .nlmsg_len = e->msg.nlmsg_len });
 	attr = find(answer, skip, NLMSGERR_ATTR_OFFS);
 	return attr ? mnl_attr_get_u32(attr) : 0;
 }
@@ -60,7 +61,7 @@ static const struct nlattr *child(const struct nlattr *nest, uint16_t type)
 {
 	const struct nlattr *attr;
 
-	mnl_attr_for_each_nested(attr, nest)
+	mnl_attr_for_each_nested (attr, nest)
 		if (mnl_attr_get_type(attr) == type)
 			return attr;
 	return NULL;
@@ -76,7 +77,7 @@ static const char *element_text(const struct nlmsghdr *nlh, uint32_t offset, cha
 	buf[0] = 0;
 	if (!list || !offset)
 		return buf;
-	mnl_attr_for_each_nested(elem, list) {
+	mnl_attr_for_each_nested (elem, list) {
 		size_t at = (size_t)((const char *)elem - (const char *)nlh);
 
 		if (offset < at || offset >= at + elem->nla_len)
@@ -101,14 +102,13 @@ void nft_refusal_describe(const struct nlmsghdr *message, const struct nlmsghdr 
 	for (size_t i = 0; message && i < WEIR_ARRAY_SIZE(messages); i++) {
 		const struct nlattr *name;
 
-		if (messages[i].type != type ||
-		    message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
+		if (messages[i].type != type || message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
 			continue;
 		name = find(message, sizeof(struct nfgenmsg), messages[i].name_attr);
 		element_text(message, fault_offset(answer), element);
 		weir_error_errno(err, code, "%s %s%s%s", messages[i].what,
-				 name ? mnl_attr_get_str(name) : "?", element[0] ? ": element " : "",
-				 element);
+				 name ? mnl_attr_get_str(name) : "?",
+				 element[0] ? ": element " : "", element);
 		return;
 	}
 	weir_error_errno(err, code, "commit");

@@ -10,9 +10,9 @@
 #include "backends/nftables/render.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,8 +194,8 @@ static void render_protocol(const struct nft_ruleset *r, const struct nft_class 
 	}
 }
 
-void nft_render_class(const struct nft_ruleset *r, const struct nft_class *c,
-		      struct nft_objects *o, struct nft_rules *rules)
+void nft_render_class(const struct nft_ruleset *r, const struct nft_class *c, struct nft_objects *o,
+		      struct nft_rules *rules)
 {
 	struct nft_target rest = outcome(r, c->verdict == WEIR_ALLOWED);
 	char chain[NFT_NAME_LEN];

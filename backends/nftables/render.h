@@ -30,8 +30,8 @@ void nft_net_map(const struct nft_ruleset *r, int f, char *ret);
  * that reports and drops. */
 void nft_render_ruleset(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_objects *o,
 			struct nft_rules *rules);
-void nft_render_class(const struct nft_ruleset *r, const struct nft_class *c,
-		      struct nft_objects *o, struct nft_rules *rules);
+void nft_render_class(const struct nft_ruleset *r, const struct nft_class *c, struct nft_objects *o,
+		      struct nft_rules *rules);
 void nft_render_deny(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_rules *rules);
 
 /* Where a packet of this class goes. */

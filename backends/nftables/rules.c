@@ -8,9 +8,9 @@
 
 #include <errno.h>
 #include <libnftnl/expr.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@
 #include "backends/flow/prefix.h"
 #include "backends/nftables/netlink.h"
 
-#define LOG_SNAPLEN 128   /* enough for the headers that a flow is made of */
+#define LOG_SNAPLEN   128 /* enough for the headers that a flow is made of */
 #define LOG_THRESHOLD 100 /* packets that the kernel sends to the reader at once */
 
 void nft_rules_free(struct nft_rules *rules)
@@ -109,8 +109,8 @@ static void load_address(struct nft_rules *rules, uint8_t family, bool source, u
 {
 	bool v4 = family == AF_INET;
 
-	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER,
-		     v4 ? (source ? 12 : 16) : (source ? 8 : 24), v4 ? 4 : 16, reg);
+	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER, v4 ? (source ? 12 : 16) : (source ? 8 : 24),
+		     v4 ? 4 : 16, reg);
 }
 
 static struct nftnl_expr *look_up(struct nft_rules *rules, const char *set)

@@ -28,8 +28,8 @@ static int copy_classes(const struct nft_classes *from, struct nft_classes *ret)
 	if (!copy.items)
 		return -ENOMEM;
 	for (; copy.n < from->n; copy.n++) {
-		size_t size = sizeof(**copy.items) +
-			      from->items[copy.n]->n * sizeof(struct nft_ports);
+		size_t size =
+			sizeof(**copy.items) + from->items[copy.n]->n * sizeof(struct nft_ports);
 
 		copy.items[copy.n] = malloc(size);
 		if (!copy.items[copy.n]) {

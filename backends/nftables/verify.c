@@ -65,8 +65,8 @@ static int check_set(struct check *c, const struct nft_objects *have, const char
 	if (c->differences == 0)
 		weir_error_set(c->err, 0, "set %s: element %s %s", name, addr,
 			       come.n && gone.n ? "differs"
-			       : come.n	 ? "is missing"
-					 : "should not be there");
+			       : come.n		? "is missing"
+						: "should not be there");
 	c->differences += (int)n;
 	return 0;
 }

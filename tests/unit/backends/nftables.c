@@ -111,9 +111,9 @@ static void apply(struct weir_backend *b, const struct weir_changes *c)
 enum { ADDRESSES = 40, IDENTITIES = 8, RULESETS = 5, PREFIXES = 3 };
 
 struct world {
-	uint32_t identity[2 * ADDRESSES];       /* 10 + 0..; 0: gone */
-	uint32_t prefix_identity[PREFIXES];     /* 30 + i; 0: gone */
-	uint32_t rulesets[2 * ADDRESSES][2];    /* endpoints are the first 10 */
+	uint32_t identity[2 * ADDRESSES];    /* 10 + 0..; 0: gone */
+	uint32_t prefix_identity[PREFIXES];  /* 30 + i; 0: gone */
+	uint32_t rulesets[2 * ADDRESSES][2]; /* endpoints are the first 10 */
 	bool endpoint[2 * ADDRESSES];
 	bool exists[RULESETS];
 	int fallback[RULESETS], peers[RULESETS][IDENTITIES + PREFIXES]; /* -1: not named */
@@ -219,9 +219,9 @@ static void ruleset_changes(struct change_space *s, const struct world *was, con
 			int old = c.is_new ? -1 : was->peers[r][p];
 
 			if (old != is->peers[r][p])
-				s->peers[r][c.n_peers++] = (struct weir_class_change){
-					peer_identity(p), class_of(is->peers[r][p])
-				};
+				s->peers[r][c.n_peers++] =
+					(struct weir_class_change){ peer_identity(p),
+								    class_of(is->peers[r][p]) };
 		}
 		changed |= c.n_peers || (is->exists[r] && was->fallback[r] != is->fallback[r]);
 		if (!changed)
@@ -260,10 +260,10 @@ static void make_changes(struct change_space *s, const struct world *was, const 
 
 /* Normalised: the same state built element by element and all at once lists the
  * same but for the numbers of rulesets, which follow from history. */
-#define NORMALISED                                                                          \
-	"nft list table inet weir | sed -E 's/rs_[0-9]+/rs/g; s/packets [0-9]+ bytes "      \
-	"[0-9]+//' | tr -d '\\n\\t' | sed -E 's/(chain|set|map) /\\n&/g' | "                 \
-	"python3 -c 'import sys,re; print(\"\\n\".join(sorted(\"\".join(sorted(re.split("     \
+#define NORMALISED                                                                                 \
+	"nft list table inet weir | sed -E 's/rs_[0-9]+/rs/g; s/packets [0-9]+ bytes "             \
+	"[0-9]+//' | tr -d '\\n\\t' | sed -E 's/(chain|set|map) /\\n&/g' | "                       \
+	"python3 -c 'import sys,re; print(\"\\n\".join(sorted(\"\".join(sorted(re.split("          \
 	"\"[, ]+\", l))) for l in sys.stdin)))'"
 
 static void random_changes_leave_what_a_fresh_start_builds(void **state)
