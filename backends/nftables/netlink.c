@@ -5,12 +5,13 @@
  */
 #include "backends/nftables/netlink.h"
 
+#include <netinet/in.h> /* before the kernel's own */
+
 #include <errno.h>
 #include <libnftnl/common.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>

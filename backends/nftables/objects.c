@@ -6,6 +6,8 @@
  */
 #include "backends/nftables/objects.h"
 
+#include <netinet/in.h> /* before the kernel's own */
+
 #include <arpa/inet.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/set.h>
@@ -13,7 +15,6 @@
 #include <libnftnl/udata.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <string.h>
 

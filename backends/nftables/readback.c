@@ -3,13 +3,14 @@
  * verify.c; knows names, not which of them should be there. */
 #include "backends/nftables/readback.h"
 
+#include <netinet/in.h> /* before the kernel's own */
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/common.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -9,10 +9,11 @@
  */
 #include "backends/nftables/render.h"
 
+#include <netinet/in.h> /* before the kernel's own */
+
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

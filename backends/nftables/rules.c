@@ -6,11 +6,12 @@
  */
 #include "backends/nftables/rules.h"
 
+#include <netinet/in.h> /* before the kernel's own */
+
 #include <errno.h>
 #include <libnftnl/expr.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,10 +8,11 @@
  */
 #include "backends/nftables/skeleton.h"
 
+#include <netinet/in.h> /* before the kernel's own */
+
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
-#include <netinet/in.h> /* before the kernel's own */
 #include <stdio.h>
 #include <string.h>
 
