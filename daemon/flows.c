@@ -194,9 +194,8 @@ void weird_flows_close(struct weird *d)
 
 	weir_pipeline_stop(&d->pipeline);
 	if (known) {
-		weir_publisher_process(d->publisher, NULL);
+		weir_publisher_flush(d->publisher);
 		weir_publisher_stats(d->publisher, &last);
-		last.next_batch++; /* freeing it may close one more */
 	}
 	weir_publisher_free(&d->publisher, 200);
 	close_numbering(d, known ? &last : NULL);

@@ -264,6 +264,11 @@ int weir_publisher_process(struct weir_publisher *p, struct weir_error *err)
 	return 0;
 }
 
+int weir_publisher_flush(struct weir_publisher *p)
+{
+	return weir_batch_records(p->encoder) ? close_batch(p) : 0;
+}
+
 /* References to all batches, so that decoding holds no lock. */
 static int snapshot(struct weir_publisher *p, struct kept ***ret, size_t *ret_n)
 {

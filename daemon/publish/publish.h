@@ -47,6 +47,8 @@ int weir_publisher_add(struct weir_publisher *p, struct weir_record *record);
 int weir_publisher_fds(struct weir_publisher *p, int *fds, int max);
 int weir_publisher_timeout(struct weir_publisher *p);
 int weir_publisher_process(struct weir_publisher *p, struct weir_error *err);
+/* Close the batch now, when there is something in it. */
+int weir_publisher_flush(struct weir_publisher *p);
 
 /* The remembered records, oldest first, through fn (non-zero ends). */
 int weir_publisher_history(struct weir_publisher *p,
