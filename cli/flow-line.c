@@ -111,6 +111,17 @@ static void format_end(const cJSON *record, char *buf, size_t size)
 	snprintf(buf + len, size - (size_t)len, ", %s out, %s in", out, in);
 }
 
+/* Without the verdict in front, which has a column of its own. */
+static const char *reason_of(const cJSON *record)
+{
+	const char *why = weirctl_text(record, "why"), *verdict = weirctl_text(record, "verdict");
+	size_t len = strlen(verdict);
+
+	return len && strncmp(why, verdict, len) == 0 && strncmp(why + len, ": ", 2) == 0
+		       ? why + len + 2
+		       : why;
+}
+
 static void format_why(const cJSON *record, char *buf, size_t size)
 {
 	double connections = weirctl_number(record, "connections");
@@ -121,7 +132,7 @@ static void format_why(const cJSON *record, char *buf, size_t size)
 		format_end(record, buf, size);
 		return;
 	}
-	len = snprintf(buf, size, "%s", weirctl_text(record, "why"));
+	len = snprintf(buf, size, "%s", reason_of(record));
 	if (connections > 1 && len >= 0 && (size_t)len < size)
 		len += snprintf(buf + len, size - (size_t)len, " (%.0f times)", connections);
 	if (*staged && strcmp(staged, weirctl_text(record, "verdict")) != 0 && len >= 0 &&

@@ -166,7 +166,8 @@ def test_flows_say_why(node):
 
     allowed, denied = find("allowed"), find("denied")
     assert allowed["src"]["pod"] == "web" and "shop/db" in allowed["why"], allowed
-    assert denied["src"]["pod"] == "visitor" and "shop/default-deny" in denied["why"], denied
+    assert denied["src"]["pod"] == "visitor" and "isolated" in denied["why"], denied
+    assert {p["name"] for p in denied["ingress"]["policies"]} == {"db", "default-deny"}, denied
     text = node.weirctl("flows", "--verdict", "denied").stdout
     assert "guests/visitor" in text and "shop/web" not in text, text
     assert node.weirctl("-o", "json", "flows", "--last", "1").stdout.count("\n") == 1
