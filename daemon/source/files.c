@@ -50,6 +50,7 @@ struct files {
 	struct weir_watch *watch;
 	struct file **items; /* sorted by name */
 	size_t n;
+	bool unknown;		  /* a file is being written that was never read */
 	struct weir_error folder; /* why it cannot be read; "" */
 };
 
@@ -125,11 +126,11 @@ static void forget_file(struct files *s, const char *name)
 
 static struct stamp stamp_of(const struct stat *st)
 {
-	return (struct stamp){.mtime = st->st_mtim,
-			      .ctime = st->st_ctim,
-			      .size = st->st_size,
-			      .dev = st->st_dev,
-			      .ino = st->st_ino};
+	return (struct stamp){ .mtime = st->st_mtim,
+			       .ctime = st->st_ctim,
+			       .size = st->st_size,
+			       .dev = st->st_dev,
+			       .ino = st->st_ino };
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
@@ -232,8 +233,10 @@ static void load(struct files *s, struct file *file, int dir)
 	if (!file->dirty && !file->manifest.stale && same_stamp(&stamp, &file->stamp))
 		return;
 	file->dirty = true;
-	if (is_being_written(fd))
+	if (is_being_written(fd)) {
+		s->unknown |= !file->manifest.round;
 		return;
+	}
 	r = read_file(fd, st.st_size, &text, &len);
 	if (r < 0) {
 		fail(s, file, r);
@@ -327,12 +330,15 @@ static int scan(struct files *s, struct weir_error *err)
 	if (errno)
 		return folder_failed(s, errno, err);
 	s->folder.text[0] = 0;
+	s->unknown = false;
 	forget_unseen(s);
 	for (size_t i = 0; i < s->n; i++)
 		load(s, s->items[i], dirfd(dir));
 	settle(s, dirfd(dir));
 	kick_if_changed(s, before);
-	return 0;
+	return s->unknown ? weir_error_set(err, EAGAIN, "%s: a new file is still being written",
+					   s->path)
+			  : 0;
 }
 
 static void on_change(void *data, const char *name)
