@@ -6,6 +6,7 @@
 #include "lib/doc/doc.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,14 +151,22 @@ static int first_character(const char *text, size_t len)
 	return 0;
 }
 
+/* One JSON value. JSON documents behind each other, with "---" between them,
+ * are YAML; no string of JSON has a line break, so this finds no other. */
+static bool is_json(const char *text, size_t len)
+{
+	int first = first_character(text, len);
+
+	return (first == '{' || first == '[') && !memmem(text, len, "\n---", 4);
+}
+
 int weir_docs_parse(const char *text, size_t len, const char *name, struct weir_doc ***ret_docs,
 		    size_t *ret_n, struct weir_error *err)
 {
 	struct weir_doc_list list = {0};
-	int first = first_character(text, len);
 	int r;
 
-	if (first == '{' || first == '[')
+	if (is_json(text, len))
 		r = weir_doc_read_json(text, len, name, &list, err);
 	else
 		r = weir_doc_read_yaml(text, len, name, &list, err);

@@ -34,10 +34,10 @@ spec:
 """
 
 
-def impatient_neighbours(place):
+def impatient_neighbours(place, device):
     """An address that is not there yet is asked for every 10 ms, not every second."""
     for family in ("ipv4", "ipv6"):
-        place.sysctl(f"net.{family}.neigh.default.retrans_time_ms", 10)
+        place.sysctl(f"net.{family}.neigh.{device}.retrans_time_ms", 10)
 
 
 def next_address(node, family):
@@ -53,7 +53,6 @@ def hammered_add(node, peer, number, family):
     node.write_pod("shop", f"web-{number}", {"app": "web"})
     pod = Pod(node, "shop", f"web-{number}")
     pod.create(POD_SYSCTLS)
-    impatient_neighbours(pod)
     node.pods[str(pod)] = pod
     addr, peer_addr = next_address(node, family), peer.addr(family)
     with Streams() as s:
@@ -80,8 +79,9 @@ def hammer(primary, family):
     with Node(f"window-{primary}{family}", primary=primary, families=(4, 6),
               config={"podCIDRs": GUARDS}) as node:
         peer = node.add_pod("out", "peer")
-        impatient_neighbours(peer)
-        impatient_neighbours(node.host)
+        impatient_neighbours(peer, "eth0")
+        if primary == "bridge":
+            impatient_neighbours(node.host, "cni0")
         node.write_manifest("policy", POLICY)
         node.wait()
         leaks = 0

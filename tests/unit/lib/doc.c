@@ -73,6 +73,10 @@ static void test_many_documents(void **state)
 	assert_int_equal(n, 2);
 	assert_int_equal(weir_doc_line(docs[1], weir_doc_root(docs[1])), 6);
 	weir_docs_free(&docs, n);
+	text = "{\"a\": 1}\n---\n{\"b\": 2}\n";
+	assert_int_equal(weir_docs_parse(text, strlen(text), "f", &docs, &n, NULL), 0);
+	assert_int_equal(n, 2);
+	weir_docs_free(&docs, n);
 	assert_int_equal(weir_docs_parse("", 0, "f", &docs, &n, NULL), 0);
 	assert_int_equal(n, 0);
 	weir_docs_free(&docs, n);
