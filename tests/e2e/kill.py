@@ -60,7 +60,8 @@ def test_kill_under_traffic(node):
         end = streams.drain()
     judge(end, f"{KILLS} kills, seed {seed}")
     node.wait()
-    assert node.query("status")["inSync"], node.query("status")
+    status = node.query("status")
+    assert status["state"]["inSync"], status
     for pod in node.pods.values():
         node.chain.call(node.chain.plugins[-1], "CHECK", pod.container, pod.path, pod.args, pod.result)
     time.sleep(0.1)
