@@ -106,7 +106,7 @@ static int set_key(struct weir_compiler *c, struct ruleset *rs, struct ruleset_k
 	if (rs->ports != k->ports) {
 		weir_portset_put(c, rs->ports);
 		rs->ports = weir_portset_ref(k->ports);
-		rs->stale = true;
+		rs->changed = WEIR_WHOLE_LINE;
 	}
 	rs->hash = k->hash;
 	if (weir_table_add(&c->rulesets, rs->hash, rs) < 0)

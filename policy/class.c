@@ -11,10 +11,6 @@
 
 #include "policy/state.h"
 
-/* The port space in one line: TCP, UDP, SCTP, and everything else as 1 point. */
-enum { LINE_OTHER = 3 << 16, LINE_END = LINE_OTHER + 1 };
-static const uint8_t line_protocols[] = {WEIR_PROTO_TCP, WEIR_PROTO_UDP, WEIR_PROTO_SCTP};
-
 struct ranked {
 	uint64_t rank;
 	const struct weir_rule *rule;
@@ -28,6 +24,7 @@ struct piece { /* from cut i to cut i + 1 */
 };
 
 struct scratch {
+	struct stretch part;	      /* of the line: this is painted */
 	struct ranked *rules, *spare; /* of the same size */
 	uint32_t n_rules, cap_rules;
 	uint32_t *cuts;
@@ -39,7 +36,7 @@ struct scratch {
 };
 
 /* A bit for each point of the line, and how many are set in earlier words. */
-enum { WORDS = LINE_END / 64 + 1 };
+enum { WORDS = WEIR_LINE_END / 64 + 1 };
 struct bits {
 	uint64_t words[WORDS];
 	uint32_t before[WORDS];
@@ -63,8 +60,9 @@ void weir_scratch_free(struct scratch **s)
 	*s = NULL;
 }
 
-void weir_scratch_reset(struct scratch *s)
+void weir_scratch_begin(struct scratch *s, struct stretch part)
 {
+	s->part = part;
 	s->n_rules = s->n_cuts = 0;
 }
 
@@ -88,7 +86,7 @@ int weir_scratch_add(struct scratch *s, const struct weir_rule *rule, uint64_t r
 {
 	if (s->n_rules == s->cap_rules && grow_rules(s) < 0)
 		return -ENOMEM;
-	s->rules[s->n_rules++] = (struct ranked){rank, rule};
+	s->rules[s->n_rules++] = (struct ranked){ rank, rule };
 	return 0;
 }
 
@@ -141,46 +139,6 @@ static void sort_rules(struct scratch *s)
 
 /* --- where the ranges of the rules begin and end ---------------------------- */
 
-static int line_of(uint8_t protocol)
-{
-	for (unsigned i = 0; i < sizeof(line_protocols); i++) {
-		if (line_protocols[i] == protocol)
-			return (int)(i << 16);
-	}
-	return -1;
-}
-
-/* Calls fn for each stretch of the line that the rule covers. */
-static int for_stretches(struct scratch *s, const struct weir_rule *rule,
-			 const struct portset *named,
-			 int (*fn)(struct scratch *s, uint32_t from, uint32_t to,
-				   const struct weir_rule *rule))
-{
-	int r = 0;
-
-	if (rule->any_port)
-		return fn(s, 0, LINE_END, rule);
-	for (uint32_t i = 0; i < rule->n_ports && r == 0; i++) {
-		const struct weir_port *p = &rule->ports[i];
-		int base = line_of(p->protocol);
-
-		if (base < 0 || (!p->name && p->first > p->last))
-			continue;
-		if (!p->name) {
-			r = fn(s, (uint32_t)base + p->first, (uint32_t)base + p->last + 1, rule);
-			continue;
-		}
-		for (uint32_t j = 0; named && j < named->n && r == 0; j++) {
-			const struct weir_named_port *q = &named->ports[j];
-
-			if (q->name == p->name && q->protocol == p->protocol)
-				r = fn(s, (uint32_t)base + q->port, (uint32_t)base + q->port + 1,
-				       rule);
-		}
-	}
-	return r;
-}
-
 static int add_cut(struct scratch *s, uint32_t at)
 {
 	if (s->n_cuts == s->cap_cuts) {
@@ -196,9 +154,15 @@ static int add_cut(struct scratch *s, uint32_t at)
 	return 0;
 }
 
-static int cut(struct scratch *s, uint32_t from, uint32_t to, const struct weir_rule *rule)
+static int cut(void *data, struct stretch at, const struct weir_rule *rule)
 {
-	return add_cut(s, from) < 0 || add_cut(s, to) < 0 ? -ENOMEM : 0;
+	struct scratch *s = data;
+
+	(void)rule;
+	at = weir_stretch_common(at, s->part);
+	if (weir_stretch_empty(at))
+		return 0;
+	return add_cut(s, at.from) < 0 || add_cut(s, at.to) < 0 ? -ENOMEM : 0;
 }
 
 static void insertion_sort(uint32_t *at, uint32_t n)
@@ -251,16 +215,15 @@ static int sort_cuts(struct scratch *s)
 
 static int make_cuts(struct scratch *s, const struct portset *named)
 {
-	int r = 0;
+	int r = cut(s, s->part, NULL);
 
-	s->n_cuts = 0;
-	for (uint32_t base = 0; base <= LINE_OTHER && r == 0; base += 1 << 16)
-		r = add_cut(s, base);
-	if (r == 0)
-		r = add_cut(s, LINE_END);
+	for (uint32_t base = 1 << 16; base <= WEIR_LINE_OTHER && r == 0; base += 1 << 16) {
+		if (s->part.from < base && base < s->part.to)
+			r = add_cut(s, base);
+	}
 	for (uint32_t i = 0; i < s->n_rules && r == 0; i++) {
 		if (!s->rules[i].rule->any_port)
-			r = for_stretches(s, s->rules[i].rule, named, cut);
+			r = weir_line_each(s->rules[i].rule, named, cut, s);
 	}
 	return r < 0 ? r : sort_cuts(s);
 }
@@ -303,11 +266,16 @@ static uint32_t next_bare(struct scratch *s, uint32_t i)
 	return end;
 }
 
-static int paint(struct scratch *s, uint32_t from, uint32_t to, const struct weir_rule *rule)
+static int paint(void *data, struct stretch at, const struct weir_rule *rule)
 {
-	uint32_t end = cut_at(s, to);
+	struct scratch *s = data;
+	uint32_t end;
 
-	for (uint32_t i = next_bare(s, cut_at(s, from)); i < end; i = next_bare(s, i)) {
+	at = weir_stretch_common(at, s->part);
+	if (weir_stretch_empty(at))
+		return 0;
+	end = cut_at(s, at.to);
+	for (uint32_t i = next_bare(s, cut_at(s, at.from)); i < end; i = next_bare(s, i)) {
 		struct piece *p = &s->pieces[i];
 
 		p->bare = i + 1;
@@ -359,7 +327,7 @@ static int paint_all(struct scratch *s, bool isolated, const struct portset *nam
 	for (unsigned tier = 0; tier < WEIR_TIER_MAX; tier++) {
 		strip(s);
 		for (; i < s->n_rules && s->rules[i].rule->policy->tier == tier; i++)
-			for_stretches(s, s->rules[i].rule, named, paint);
+			weir_line_each(s->rules[i].rule, named, paint, s);
 		if (tier == WEIR_TIER_NETWORK_POLICY && isolated)
 			decide_rest(s, WEIR_DENIED);
 	}
@@ -369,57 +337,123 @@ static int paint_all(struct scratch *s, bool isolated, const struct portset *nam
 
 /* --- the result ----------------------------------------------------------------- */
 
-/* Pieces that say the same as what no entry covers are left out, and neighbours
- * that say the same are one. Counts when out is NULL. */
-static uint32_t emit(const struct scratch *s, struct weir_port_verdict *out)
+/* Where one entry more goes: entries come in order, neighbours that say the
+ * same become one, and what says the same as the rest is left out. */
+static void append(struct weir_class *k, struct weir_port_verdict v)
+{
+	struct weir_port_verdict *last = k->n_ports ? &k->ports[k->n_ports - 1] : NULL;
+
+	if (v.rule == k->rule && v.verdict == k->verdict)
+		return;
+	if (last && last->rule == v.rule && last->verdict == v.verdict &&
+	    last->protocol == v.protocol && last->last + 1u == v.first)
+		last->last = v.last;
+	else
+		k->ports[k->n_ports++] = v;
+}
+
+/* The part of an entry that is on this stretch. */
+static void append_common(struct weir_class *k, struct weir_port_verdict v, struct stretch on)
+{
+	struct stretch at = {
+		.from = weir_line_of(v.protocol, v.first),
+		.to = weir_line_of(v.protocol, v.last) + 1,
+	};
+
+	at = weir_stretch_common(at, on);
+	if (weir_stretch_empty(at))
+		return;
+	v.first = (uint16_t)at.from;
+	v.last = (uint16_t)(at.to - 1);
+	append(k, v);
+}
+
+/* How many entries of a class begin before this point. */
+static uint32_t entries_before(const struct weir_class *k, uint32_t at)
+{
+	uint32_t lo = 0, hi = k->n_ports;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (weir_line_of(k->ports[mid].protocol, k->ports[mid].first) < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static void copy_entries(struct weir_class *k, const struct weir_port_verdict *from, uint32_t n)
+{
+	if (n)
+		memcpy(k->ports + k->n_ports, from, n * sizeof(*from));
+	k->n_ports += n;
+}
+
+static void append_pieces(struct weir_class *k, const struct scratch *s)
+{
+	for (uint32_t i = 0; i + 1 < s->n_cuts && s->cuts[i] < WEIR_LINE_OTHER; i++) {
+		const struct piece *p = &s->pieces[i];
+
+		append(k, (struct weir_port_verdict){
+				  .rule = p->rule,
+				  .first = (uint16_t)s->cuts[i],
+				  .last = (uint16_t)(s->cuts[i + 1] - 1),
+				  .protocol = weir_line_protocol(s->cuts[i]),
+				  .verdict = p->verdict,
+			  });
+	}
+}
+
+/* The old entries in front of the part, what was painted, the old ones behind. */
+static void splice(struct weir_class *k, const struct scratch *s, const struct weir_class *old)
+{
+	uint32_t a = entries_before(old, s->part.from), b = entries_before(old, s->part.to);
+	struct stretch behind = { s->part.to, WEIR_LINE_END };
+
+	if (a) {
+		copy_entries(k, old->ports, a - 1);
+		append_common(k, old->ports[a - 1], (struct stretch){ 0, s->part.from });
+	}
+	append_pieces(k, s);
+	if (b)
+		append_common(k, old->ports[b - 1], behind);
+	if (b < old->n_ports) {
+		append(k, old->ports[b++]);
+		copy_entries(k, old->ports + b, old->n_ports - b);
+	}
+}
+
+static void fill(struct weir_class *k, const struct scratch *s, const struct weir_class *old)
 {
 	const struct piece *rest = &s->pieces[s->n_cuts - 2];
-	struct weir_port_verdict last = {0};
-	uint32_t n = 0;
+	bool whole = s->part.to == WEIR_LINE_END;
 
-	for (uint32_t i = 0; i + 2 < s->n_cuts; i++) {
-		const struct piece *p = &s->pieces[i];
-		uint32_t from = s->cuts[i], to = s->cuts[i + 1] - 1;
-		struct weir_port_verdict v = {
-			.rule = p->rule,
-			.first = (uint16_t)from,
-			.last = (uint16_t)to,
-			.protocol = line_protocols[from >> 16],
-			.verdict = p->verdict,
-		};
-
-		if (p->rule == rest->rule && p->verdict == rest->verdict)
-			continue;
-		if (n && last.rule == v.rule && last.verdict == v.verdict &&
-		    last.protocol == v.protocol && last.last + 1u == v.first) {
-			last.last = v.last;
-		} else {
-			last = v;
-			n++;
-		}
-		if (out)
-			out[n - 1] = last;
-	}
-	return n;
+	k->rule = whole ? rest->rule : old->rule;
+	k->verdict = whole ? rest->verdict : old->verdict;
+	k->n_ports = 0;
+	if (whole)
+		append_pieces(k, s);
+	else
+		splice(k, s, old);
 }
 
 int weir_class_build(struct scratch *s, bool isolated, const struct portset *ports,
-		     struct weir_class **ret)
+		     const struct weir_class *old, struct weir_class **ret)
 {
-	struct weir_class *k;
-	uint32_t n;
+	struct weir_class *k, *exact;
+	uint32_t most;
 
 	sort_rules(s);
 	if (make_cuts(s, ports) < 0 || paint_all(s, isolated, ports) < 0)
 		return -ENOMEM;
-	n = emit(s, NULL);
-	k = malloc(sizeof(*k) + n * sizeof(*k->ports));
+	most = s->n_cuts + 1 + (old ? old->n_ports : 0);
+	k = malloc(sizeof(*k) + most * sizeof(*k->ports));
 	if (!k)
 		return -ENOMEM;
-	k->rule = s->pieces[s->n_cuts - 2].rule;
-	k->verdict = s->pieces[s->n_cuts - 2].verdict;
-	k->n_ports = n;
-	emit(s, k->ports);
-	*ret = k;
+	fill(k, s, old);
+	exact = realloc(k, sizeof(*k) + k->n_ports * sizeof(*k->ports));
+	*ret = exact ? exact : k;
 	return 0;
 }

@@ -35,7 +35,7 @@ static bool use_is(const void *item, const void *peerset)
 static int key_of(const struct ruleset *rs, const struct identity *i, struct weir_vec *room,
 		  struct class_key *ret)
 {
-	struct class_key k = {0};
+	struct class_key k = { 0 };
 
 	room->n = 0;
 	for (uint32_t n = 0; i && n < i->peersets.n; n++) {
@@ -108,7 +108,6 @@ static int settle_uses(struct ruleset *rs)
 		if ((in_force != u->in_force || by_ports != u->by_ports) &&
 		    dirty_members(rs, u->peerset) < 0)
 			return -ENOMEM;
-		u->changed = u->in_force && in_force;
 		u->in_force = in_force;
 		u->by_ports = by_ports;
 	}
@@ -136,13 +135,13 @@ static int add_move(struct moves *m, uint32_t identity, struct peer_class *from)
 		m->at = p;
 		m->cap = cap;
 	}
-	m->at[m->n++] = (struct move){identity, from};
+	m->at[m->n++] = (struct move){ identity, from };
 	return 0;
 }
 
 static int move_identities(struct weir_compiler *c, struct ruleset *rs, struct moves *moves)
 {
-	struct weir_vec room = {0};
+	struct weir_vec room = { 0 };
 	int r = 0;
 
 	weir_ids_sort(&rs->dirty);
@@ -173,12 +172,15 @@ static int move_identities(struct weir_compiler *c, struct ruleset *rs, struct m
 
 /* --- contents ---------------------------------------------------------------------- */
 
-static int gather(struct scratch *s, const struct weir_vec *rules, bool any)
+static int gather(struct scratch *s, const struct rule_list *rules, bool any, struct stretch part)
 {
 	for (uint32_t i = 0; i < rules->n; i++) {
-		const struct rule *r = rules->at[i];
+		const struct rule_place *p = &rules->at[i];
 
-		if (r->any_peer == any && weir_scratch_add(s, r->rule, weir_rule_rank(r)) < 0)
+		if (weir_stretch_empty(weir_stretch_common(p->reach, part)) ||
+		    p->rule->any_peer != any)
+			continue;
+		if (weir_scratch_add(s, p->rule->rule, weir_rule_rank(p->rule)) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -218,19 +220,27 @@ bool weir_class_same(const struct weir_class *a, const struct weir_class *b)
 	return true;
 }
 
-static int build(struct weir_compiler *c, struct ruleset *rs, struct peer_class *k)
+static int paint(struct weir_compiler *c, const struct ruleset *rs, const struct peer_class *k,
+		 struct stretch part, struct weir_class **ret)
 {
 	const struct portset *ports = rs->pub.direction == WEIR_INGRESS ? rs->ports : k->ports;
-	struct weir_class *content;
 
-	weir_scratch_reset(c->scratch);
-	if (gather(c->scratch, &rs->any, true) < 0)
+	weir_scratch_begin(c->scratch, part);
+	if (gather(c->scratch, &rs->any, true, part) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < k->n_uses; i++) {
-		if (gather(c->scratch, &k->uses[i]->rules, false) < 0)
+		if (gather(c->scratch, &k->uses[i]->rules, false, part) < 0)
 			return -ENOMEM;
 	}
-	if (weir_class_build(c->scratch, rs->n_isolating > 0, ports, &content) < 0)
+	return weir_class_build(c->scratch, rs->n_isolating > 0, ports, k->content, ret);
+}
+
+static int build(struct weir_compiler *c, struct ruleset *rs, struct peer_class *k,
+		 struct stretch part)
+{
+	struct weir_class *content;
+
+	if (paint(c, rs, k, part, &content) < 0)
 		return -ENOMEM;
 	if (!k->content || weir_class_same(k->content, content)) {
 		free(k->content); /* equal, but its rules may be older objects */
@@ -242,31 +252,30 @@ static int build(struct weir_compiler *c, struct ruleset *rs, struct peer_class 
 	return 0;
 }
 
-static bool is_stale(const struct ruleset *rs, const struct peer_class *k)
+/* Where rules that concern this class have come or gone. */
+static struct stretch stale_part(const struct ruleset *rs, const struct peer_class *k)
 {
-	if (k->is_new || rs->stale)
-		return true;
-	for (uint32_t i = 0; i < k->n_uses; i++) {
-		if (k->uses[i]->changed)
-			return true;
-	}
-	return false;
+	struct stretch part = k->is_new ? WEIR_WHOLE_LINE : rs->changed;
+
+	for (uint32_t i = 0; i < k->n_uses; i++)
+		part = weir_stretch_hull(part, k->uses[i]->changed);
+	return part;
 }
 
 static int build_stale(struct weir_compiler *c, struct ruleset *rs, bool *ret_changed)
 {
+	bool any = rs->touched.n || !weir_stretch_empty(rs->changed);
+	struct stretch part = stale_part(rs, rs->fallback);
 	struct peer_class *k;
-	bool any = rs->stale;
 
 	*ret_changed = false;
-	if (is_stale(rs, rs->fallback) && build(c, rs, rs->fallback) < 0)
+	if (!weir_stretch_empty(part) && build(c, rs, rs->fallback, part) < 0)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < rs->touched.n && !any; i++)
-		any = true;
 	for (uint32_t i = 0; (k = weir_table_next(&rs->classes, &i));) {
-		if (!k->n_members || !(k->is_new || any) || !is_stale(rs, k))
+		if (!k->n_members || !(k->is_new || any))
 			continue;
-		if (build(c, rs, k) < 0)
+		part = stale_part(rs, k);
+		if (!weir_stretch_empty(part) && build(c, rs, k, part) < 0)
 			return -ENOMEM;
 		*ret_changed |= k->changed;
 	}
@@ -310,7 +319,7 @@ static int list_peers(const struct ruleset *rs, const struct moves *moves,
 			old = m->from->before ? m->from->before : m->from->content;
 		if (old == now || (old && now && weir_class_same(old, now)))
 			continue;
-		ret->peers[ret->n_peers++] = (struct weir_class_change){m->identity, now};
+		ret->peers[ret->n_peers++] = (struct weir_class_change){ m->identity, now };
 	}
 	if (ret->n_peers)
 		qsort(ret->peers, ret->n_peers, sizeof(*ret->peers), weir_compare_peers);
@@ -335,7 +344,7 @@ static void settle_class(struct peer_class *k)
 /* Forget what was only needed to tell the difference. */
 static int sweep(struct weir_compiler *c, struct ruleset *rs)
 {
-	struct weir_vec empty = {0};
+	struct weir_vec empty = { 0 };
 	struct peer_class *k;
 	int r = 0;
 
@@ -351,13 +360,14 @@ static int sweep(struct weir_compiler *c, struct ruleset *rs)
 	for (uint32_t i = 0; i < rs->touched.n; i++) {
 		struct use *u = rs->touched.at[i];
 
-		u->queued = u->changed = false;
+		u->queued = false;
+		u->changed = (struct stretch){ 0 };
 		if (!u->in_force)
 			weir_use_free(rs, u);
 	}
 	weir_vec_free(&rs->touched);
 	weir_ids_free(&rs->dirty);
-	rs->stale = false;
+	rs->changed = (struct stretch){ 0 };
 	return r;
 }
 
@@ -379,14 +389,15 @@ static int compile(struct weir_compiler *c, struct ruleset *rs, struct moves *mo
 	rs->committed_print = rs->print;
 	rs->committed = true;
 	c->compiled_rulesets++;
-	return weir_ruleset_publish(rs);
+	rs->pub.fallback = rs->fallback->content;
+	return 0;
 }
 
 /* *ret_changed: whether it is worth telling. */
 int weir_ruleset_compile(struct weir_compiler *c, struct ruleset *rs,
 			 struct weir_ruleset_change *ret, bool *ret_changed)
 {
-	struct moves moves = {0};
+	struct moves moves = { 0 };
 	int r = compile(c, rs, &moves, ret, ret_changed);
 
 	free(moves.at);

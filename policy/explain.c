@@ -140,8 +140,11 @@ static int compile_side(const struct weir_compiler *c, const struct pod *pod,
 
 	if (side->ruleset.direction == WEIR_EGRESS)
 		ports = other ? other->ports : NULL;
-	if (!s || gather(c, side, addr, other, s, &isolated) < 0 ||
-	    weir_class_build(s, isolated, ports, &side->content) < 0)
+	if (!s)
+		return -ENOMEM;
+	weir_scratch_begin(s, WEIR_WHOLE_LINE);
+	if (gather(c, side, addr, other, s, &isolated) < 0 ||
+	    weir_class_build(s, isolated, ports, NULL, &side->content) < 0)
 		return -ENOMEM;
 	side->ruleset.fallback = side->content;
 	return 0;

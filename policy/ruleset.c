@@ -20,7 +20,7 @@ int weir_ruleset_new(struct weir_compiler *c, int direction, struct ruleset **re
 	rs->fallback->is_new = true;
 	rs->pub.id = ++c->next_ruleset;
 	rs->pub.direction = (uint8_t)direction;
-	rs->stale = true;
+	rs->changed = WEIR_WHOLE_LINE;
 	if (WEIR_QUEUE(&c->q_rulesets, rs) < 0) {
 		weir_ruleset_free(rs);
 		return -ENOMEM;
@@ -38,7 +38,7 @@ void weir_class_slot_free(struct peer_class *k)
 
 static void free_use(struct use *u)
 {
-	weir_vec_free(&u->rules);
+	weir_rules_free(&u->rules);
 	free(u);
 }
 
@@ -58,28 +58,9 @@ void weir_ruleset_free(struct ruleset *rs)
 	weir_ids_free(&rs->dirty);
 	weir_vec_free(&rs->subjects);
 	weir_vec_free(&rs->policies);
-	weir_vec_free(&rs->any);
+	weir_rules_free(&rs->any);
 	weir_vec_free(&rs->touched);
-	free((void *)rs->pub.policies);
 	free(rs);
-}
-
-static uint32_t place_of_rule(const struct weir_vec *v, const struct rule *rule)
-{
-	uint64_t rank = weir_rule_rank(rule);
-	uint32_t lo = 0, hi = v->n;
-
-	if (hi && weir_rule_rank(v->at[hi - 1]) < rank)
-		return hi;
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (weir_rule_rank(v->at[mid]) < rank)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
 }
 
 static bool use_is(const void *item, const void *peerset)
@@ -142,11 +123,11 @@ void weir_ruleset_drop(struct weir_compiler *c, struct ruleset *rs)
 
 static int add_rule(struct ruleset *rs, struct rule *rule)
 {
-	const struct rule *r = rule;
+	struct stretch reach = weir_line_reach(rule->rule);
 
 	if (rule->any_peer) {
-		rs->stale = true;
-		if (weir_vec_insert(&rs->any, place_of_rule(&rs->any, r), rule) < 0)
+		rs->changed = weir_stretch_hull(rs->changed, reach);
+		if (weir_rules_add(&rs->any, rule) < 0)
 			return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < rule->n_peers; i++) {
@@ -154,10 +135,9 @@ static int add_rule(struct ruleset *rs, struct rule *rule)
 
 		if (!u && use_new(rs, rule->peers[i], &u) < 0)
 			return -ENOMEM;
-		u->changed = true;
+		u->changed = weir_stretch_hull(u->changed, reach);
 		u->n_named += rule->named;
-		if (weir_vec_insert(&u->rules, place_of_rule(&u->rules, r), rule) < 0 ||
-		    WEIR_QUEUE(&rs->touched, u) < 0)
+		if (weir_rules_add(&u->rules, rule) < 0 || WEIR_QUEUE(&rs->touched, u) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -165,42 +145,45 @@ static int add_rule(struct ruleset *rs, struct rule *rule)
 
 static int remove_rule(struct ruleset *rs, struct rule *rule)
 {
+	struct stretch reach = weir_line_reach(rule->rule);
+
 	if (rule->any_peer) {
-		rs->stale = true;
-		weir_vec_remove_at(&rs->any, place_of_rule(&rs->any, rule));
+		rs->changed = weir_stretch_hull(rs->changed, reach);
+		weir_rules_remove(&rs->any, rule);
 	}
 	for (uint32_t i = 0; i < rule->n_peers; i++) {
 		struct use *u = find_use(rs, rule->peers[i]);
 
-		u->changed = true;
+		u->changed = weir_stretch_hull(u->changed, reach);
 		u->n_named -= rule->named;
-		weir_vec_remove_at(&u->rules, place_of_rule(&u->rules, rule));
+		weir_rules_remove(&u->rules, rule);
 		if (WEIR_QUEUE(&rs->touched, u) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static uint64_t policy_rank(const struct policy *p)
-{
-	return (uint64_t)p->policy->tier << 62 | p->order;
-}
-
-static uint32_t place_of_policy(const struct ruleset *rs, const struct policy *p)
+static uint32_t place_of_policy(const struct ruleset *rs, const struct weir_policy *p)
 {
 	uint32_t lo = 0, hi = rs->policies.n;
 
-	if (hi && policy_rank(rs->policies.at[hi - 1]) < policy_rank(p))
+	if (hi && weir_policy_compare(rs->policies.at[hi - 1], p) < 0)
 		return hi;
 	while (lo < hi) {
 		uint32_t mid = lo + (hi - lo) / 2;
 
-		if (policy_rank(rs->policies.at[mid]) < policy_rank(p))
+		if (weir_policy_compare(rs->policies.at[mid], p) < 0)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	return lo;
+}
+
+static void publish_policies(struct ruleset *rs)
+{
+	rs->pub.policies = (const struct weir_policy *const *)rs->policies.at;
+	rs->pub.n_policies = rs->policies.n;
 }
 
 /* The first policy that isolates, and the last, change what no rule decides. */
@@ -210,7 +193,7 @@ static void count_isolating(struct ruleset *rs, const struct weir_policy *p, int
 		return;
 	rs->n_isolating += (uint32_t)sign;
 	if (rs->n_isolating == (sign > 0 ? 1 : 0))
-		rs->stale = true;
+		rs->changed = WEIR_WHOLE_LINE;
 }
 
 /* A sum over the policies: equal when the same ones are there, whatever
@@ -228,11 +211,11 @@ int weir_ruleset_add_policy(struct weir_compiler *c, struct ruleset *rs, struct 
 
 	if (!weir_policy_speaks(p->policy, d))
 		return 0;
-	if (weir_vec_insert(&rs->policies, place_of_policy(rs, p), p) < 0)
+	if (weir_vec_insert(&rs->policies, place_of_policy(rs, p->policy), (void *)p->policy) < 0)
 		return -ENOMEM;
+	publish_policies(rs);
 	count_isolating(rs, p->policy, 1);
 	rs->print += print_of(p->policy);
-	rs->unpublished = true;
 	for (uint32_t i = 0; i < p->policy->n_rules[d]; i++) {
 		if (add_rule(rs, &p->rules[d][i]) < 0)
 			return -ENOMEM;
@@ -243,35 +226,18 @@ int weir_ruleset_add_policy(struct weir_compiler *c, struct ruleset *rs, struct 
 int weir_ruleset_remove_policy(struct weir_compiler *c, struct ruleset *rs, struct policy *p)
 {
 	int d = rs->pub.direction;
-	uint32_t pos = place_of_policy(rs, p);
+	uint32_t pos = place_of_policy(rs, p->policy);
 
-	if (!weir_policy_speaks(p->policy, d) || pos == rs->policies.n || rs->policies.at[pos] != p)
+	if (!weir_policy_speaks(p->policy, d) || pos == rs->policies.n ||
+	    rs->policies.at[pos] != p->policy)
 		return 0;
 	weir_vec_remove_at(&rs->policies, pos);
+	publish_policies(rs);
 	count_isolating(rs, p->policy, -1);
 	rs->print -= print_of(p->policy);
-	rs->unpublished = true;
 	for (uint32_t i = 0; i < p->policy->n_rules[d]; i++) {
 		if (remove_rule(rs, &p->rules[d][i]) < 0)
 			return -ENOMEM;
 	}
 	return WEIR_QUEUE(&c->q_rulesets, rs);
-}
-
-int weir_ruleset_publish(struct ruleset *rs)
-{
-	const struct weir_policy **all;
-
-	rs->pub.fallback = rs->fallback->content;
-	if (!rs->unpublished)
-		return 0;
-	all = realloc((void *)rs->pub.policies, rs->policies.n * sizeof(*all));
-	if (!all)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < rs->policies.n; i++)
-		all[i] = ((struct policy *)rs->policies.at[i])->policy;
-	rs->pub.policies = all;
-	rs->pub.n_policies = rs->policies.n;
-	rs->unpublished = false;
-	return 0;
 }

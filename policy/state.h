@@ -12,8 +12,9 @@
  *   named     prefix.c    a prefix that a rule in force names
  *   address   address.c   an address of a pod
  *   identity  identity.c  addresses that are alike for every peer
- *   ruleset   ruleset.c, assign.c, class.c, compile.c
+ *   ruleset   ruleset.c, assign.c, rulelist.c, class.c, line.c, compile.c
  */
+#include "policy/line.h"
 #include "policy/table.h"
 #include "policy/trie.h"
 #include "policy/vec.h"
@@ -135,16 +136,26 @@ struct peerset {
 	struct weir_vec uses;
 };
 
+/* Rules of one ruleset, by rank, with what they can cover. */
+struct rule_place {
+	struct rule *rule;
+	struct stretch reach;
+};
+struct rule_list {
+	struct rule_place *at;
+	uint32_t n, cap;
+};
+
 /* A peer set in a ruleset: the rules of the ruleset that name it. */
 struct use {
 	struct peerset *peerset;
 	struct ruleset *ruleset;
-	struct weir_vec rules; /* by rank */
+	struct rule_list rules;
+	struct stretch changed; /* reach of the rules that came and went */
 	uint32_t n_named;
 	uint32_t slot; /* in peerset->uses */
 	bool queued;
 	bool in_force, by_ports; /* as the classes know it */
-	bool changed;		 /* in force before and after, other rules */
 };
 
 /* A prefix that a rule in force names. */
@@ -216,8 +227,9 @@ struct ruleset {
 	struct portset *ports;	  /* ingress with named ports */
 	uint32_t hash;
 	uint32_t n_profiles, n_moving, n_isolating;
-	struct weir_vec policies; /* by precedence */
-	struct weir_vec any;	  /* rules with any peer, by rank */
+	struct weir_vec policies; /* struct weir_policy by precedence: pub.policies */
+	struct rule_list any;	  /* rules with any peer */
+	struct stretch changed;	  /* in all classes, as in struct use */
 	struct weir_table uses;
 	struct weir_vec touched; /* uses */
 	struct weir_table classes;
@@ -227,8 +239,6 @@ struct ruleset {
 	uint64_t print, committed_print; /* which policies these are */
 	bool listed;			 /* in the compiler's table */
 	bool committed, queued, rekeyed;
-	bool stale;	  /* all classes */
-	bool unpublished; /* pub.policies is to be made */
 };
 
 struct scratch; /* class.c */
@@ -347,10 +357,14 @@ int weir_ruleset_new(struct weir_compiler *c, int direction, struct ruleset **re
 int weir_ruleset_add_policy(struct weir_compiler *c, struct ruleset *rs, struct policy *p);
 int weir_ruleset_remove_policy(struct weir_compiler *c, struct ruleset *rs, struct policy *p);
 void weir_use_free(struct ruleset *rs, struct use *u);
-int weir_ruleset_publish(struct ruleset *rs);
 void weir_ruleset_drop(struct weir_compiler *c, struct ruleset *rs); /* nobody has it */
 void weir_ruleset_free(struct ruleset *rs);
 void weir_class_slot_free(struct peer_class *k);
+
+/* rulelist.c */
+int weir_rules_add(struct rule_list *l, struct rule *rule);
+void weir_rules_remove(struct rule_list *l, const struct rule *rule);
+void weir_rules_free(struct rule_list *l);
 
 /* compile.c */
 int weir_ruleset_compile(struct weir_compiler *c, struct ruleset *rs,
@@ -362,10 +376,13 @@ int weir_compare_peers(const void *a, const void *b); /* struct weir_class_chang
 /* class.c */
 struct scratch *weir_scratch_new(void);
 void weir_scratch_free(struct scratch **s);
-void weir_scratch_reset(struct scratch *s);
+/* A class is painted in three steps: begin with the part of the line that is
+ * to be painted, add the rules that reach it, build. Outside of that part it is
+ * as in old (NULL when it is the whole line). */
+void weir_scratch_begin(struct scratch *s, struct stretch part);
 int weir_scratch_add(struct scratch *s, const struct weir_rule *rule, uint64_t rank);
 int weir_class_build(struct scratch *s, bool isolated, const struct portset *ports,
-		     struct weir_class **ret);
+		     const struct weir_class *old, struct weir_class **ret);
 
 /* prefix.c */
 int weir_named_get(struct weir_compiler *c, const struct weir_prefix *key, struct named **ret);

@@ -5,25 +5,33 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "policy/state.h"
 #include "tests/unit/policy/build.h"
 
-static struct weir_class *build(const struct weir_policy *const *policies, size_t n, bool isolated)
+/* Only the part is painted, and from old is the rest. */
+static struct weir_class *repaint(const struct weir_policy *const *policies, size_t n,
+				  bool isolated, struct stretch part, const struct weir_class *old)
 {
 	WEIR_CLEANUP(weir_scratch_free) struct scratch *s = weir_scratch_new();
 	struct weir_class *k;
 	uint64_t rank = 0;
 
-	weir_scratch_reset(s);
+	weir_scratch_begin(s, part);
 	for (size_t i = 0; i < n; i++) {
 		for (uint16_t j = 0; j < policies[i]->n_rules[WEIR_INGRESS]; j++)
 			weir_scratch_add(s, &policies[i]->rules[WEIR_INGRESS][j], ++rank);
 	}
-	assert_int_equal(weir_class_build(s, isolated, NULL, &k), 0);
+	assert_int_equal(weir_class_build(s, isolated, NULL, old, &k), 0);
 	return k;
+}
+
+static struct weir_class *build(const struct weir_policy *const *policies, size_t n, bool isolated)
+{
+	return repaint(policies, n, isolated, WEIR_WHOLE_LINE, NULL);
 }
 
 static void expect(const struct weir_class *k, uint32_t i, uint8_t protocol, uint16_t first,
@@ -150,6 +158,62 @@ static void test_many(void **state)
 	bag_empty(&b);
 }
 
+/* A policy with a few ranges of 0..31, now and then of every port. */
+static struct weir_policy *random_policy(struct bag *b, unsigned serial, enum weir_tier tier)
+{
+	static const char *const protocols[] = {"tcp", "udp", "sctp"};
+	static const char *const actions[] = {"accept", "deny", "pass"};
+	const char *action = tier == WEIR_TIER_NETWORK_POLICY ? "accept" : actions[rand() % 3];
+	unsigned first = (unsigned)rand() % 32, more = (unsigned)rand() % 6;
+	char name[16], text[96];
+
+	snprintf(name, sizeof(name), "p%u", serial);
+	if (rand() % 12 == 0)
+		snprintf(text, sizeof(text), "in %s *", action);
+	else
+		snprintf(text, sizeof(text), "in %s * %u-%u/%s,%u/tcp", action, first, first + more,
+			 protocols[rand() % 3], (unsigned)rand() % 32);
+	if (tier == WEIR_TIER_NETWORK_POLICY)
+		return make_policy(b, "n", name, "", text);
+	return make_cluster_policy(b, name, tier, 0, "", "", text);
+}
+
+/* Painted where a policy went, and where it came back, a class is what it is
+ * when painted whole. */
+static void test_part(void **state)
+{
+	enum { EACH = 4, ALL = EACH * WEIR_TIER_MAX, ROUNDS = 3000 };
+
+	srand(5);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		const struct weir_policy *all[ALL], *without[ALL];
+		unsigned gone = (unsigned)rand() % ALL;
+		bool isolated = rand() % 2;
+		struct weir_class *full, *less, *part;
+		struct stretch reach;
+		struct bag b;
+
+		bag_open(&b);
+		for (unsigned i = 0, n = 0; i < ALL; i++) {
+			all[i] = random_policy(&b, i, (enum weir_tier)(i / EACH));
+			if (i != gone)
+				without[n++] = all[i];
+		}
+		reach = weir_line_reach(&all[gone]->rules[WEIR_INGRESS][0]);
+		full = build(all, ALL, isolated);
+		less = build(without, ALL - 1, isolated);
+		part = repaint(without, ALL - 1, isolated, reach, full);
+		assert_true(weir_class_same(part, less));
+		free(part);
+		part = repaint(all, ALL, isolated, reach, less);
+		assert_true(weir_class_same(part, full));
+		free(part);
+		free(full);
+		free(less);
+		bag_empty(&b);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -158,6 +222,7 @@ int main(void)
 		cmocka_unit_test(test_baseline_without_isolation),
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_part),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
