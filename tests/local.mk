@@ -15,3 +15,17 @@ dist_check_SCRIPTS += tests/structure.py
 TESTS += tests/structure.py
 dist_check_SCRIPTS += tests/e2e/weirctl.py
 TESTS += tests/e2e/weirctl.py
+# NetworkPolicy v1 held against an evaluator written apart from the compiler.
+TEST_WORLD = tests/oracle/oracle.c tests/oracle/oracle.h tests/oracle/world.c tests/oracle/world.h
+check_PROGRAMS += tests/oracle/judge
+tests_oracle_judge_SOURCES = tests/oracle/main.c $(TEST_WORLD)
+tests_oracle_judge_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
+EXTRA_DIST += tests/oracle/judge.py
+if WEIR_HAVE_TESTS
+check_PROGRAMS += tests/unit/oracle/oracle
+TESTS += tests/unit/oracle/oracle
+tests_unit_oracle_oracle_SOURCES = tests/unit/oracle/oracle.c $(TEST_WORLD)
+tests_unit_oracle_oracle_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS)
+endif
+dist_check_SCRIPTS += tests/conformance.py
+TESTS += tests/conformance.py
