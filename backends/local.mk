@@ -30,6 +30,7 @@ backends_libbackends_a_SOURCES += \
 	backends/nftables/backend.c \
 	backends/nftables/classes.c \
 	backends/nftables/classes.h \
+	backends/nftables/contents.c \
 	backends/nftables/elements.c \
 	backends/nftables/elements.h \
 	backends/nftables/full.c \
@@ -48,6 +49,7 @@ backends_libbackends_a_SOURCES += \
 	backends/nftables/prepare.c \
 	backends/nftables/readback.c \
 	backends/nftables/readback.h \
+	backends/nftables/recognise.c \
 	backends/nftables/refusal.c \
 	backends/nftables/refusal.h \
 	backends/nftables/render.c \

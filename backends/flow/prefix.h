@@ -2,7 +2,7 @@
 #pragma once
 /*
  * What a log rule writes in front of a denied packet, and the flow source
- * reads: "weir:<i|e>:<ruleset id>", or "weir:<i|e>:pending" for an address of
+ * reads: "weir:<i|e>:<tag of the ruleset>", or "weir:<i|e>:pending" for an address of
  * a guard range that is no endpoint yet.
  */
 #include <stdbool.h>

@@ -137,20 +137,35 @@ static int plan_changes(struct nft *n, const struct weir_changes *changes, struc
 
 /* --- transaction 1: what nothing refers to yet -------------------------------- */
 
+static bool has_class(const struct nft_ruleset *r, const struct nft_class *c)
+{
+	for (uint32_t i = 0; i < r->classes.n; i++)
+		if (r->classes.items[i]->number == c->number)
+			return true;
+	return false;
+}
+
 /* Chains of classes that a live ruleset did not have so far. */
 static int prepare_classes(struct nft *n, const struct step *s, struct nft_batch *b)
 {
-	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
-	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
+	int r = 0;
 
-	for (uint32_t i = s->old->classes.n; i < s->next->classes.n; i++)
+	for (uint32_t i = 0; i < s->next->classes.n && r == 0; i++) {
+		WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
+		WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
+
+		if (has_class(s->old, s->next->classes.items[i]))
+			continue;
 		nft_render_class(s->next, s->next->classes.items[i], &o, &rules);
-	return nft_write_objects(n, s->next, &o, &rules, b);
+		if (!nft_garbage_take_back(n, &o))
+			r = nft_write_objects(n, s->next, &o, &rules, b);
+	}
+	return r;
 }
 
 static int prepare(struct nft *n, const struct plan *p, struct weir_error *err)
 {
-	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { 0 };
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
 	int r = 0;
 
 	for (size_t i = 0; i < p->n && r == 0; i++) {
@@ -207,22 +222,69 @@ static void write_peers(struct nft *n, const struct step *s, int f, struct nft_b
 	nft_elems_write(b, name, &gone, &come, &n->elements);
 }
 
-static int commit(struct nft *n, const struct plan *p, struct weir_error *err)
+static void write_all_peers(struct nft *n, const struct plan *p, struct nft_batch *b)
 {
-	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { 0 };
-	int r;
-
 	for (size_t i = 0; i < p->n; i++) {
 		const struct step *s = &p->steps[i];
 
 		for (int f = 0; f < NFT_FAMILIES && (s->untouched || s->next) && !s->rebuilt; f++)
-			write_peers(n, s, f, &b);
+			write_peers(n, s, f, b);
 	}
-	r = nft_write_dispatch(n, &n->model, &p->next, &b, err);
-	return r < 0 ? r : nft_send(n, &b, err);
+}
+
+/* More than one transaction can carry: rulesets are built anew beside those in
+ * force, so that repointing the endpoints is all there is to commit. */
+static int rebuild_all(struct nft *n, struct plan *p)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct step *s = &p->steps[i];
+
+		if (s->untouched &&
+		    nft_ruleset_over(s->old, p->next.prefixes, p->next.n_prefixes, &s->next) < 0)
+			return -ENOMEM;
+		s->untouched = false;
+		if (!s->next)
+			continue;
+		if (!s->rebuilt)
+			s->next->key = n->next_key++;
+		s->rebuilt = true;
+		p->next.rulesets[at++] = s->next;
+	}
+	return 0;
+}
+
+/* Both transactions. */
+static int send_plan(struct nft *n, struct plan *p, struct weir_error *err)
+{
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch commit = nft_batch_for(&n->socket);
+	int r;
+
+	write_all_peers(n, p, &commit);
+	if (commit.len > NFT_COMMIT_MAX) {
+		nft_batch_free(&commit);
+		if (rebuild_all(n, p) < 0)
+			return weir_error_errno(err, ENOMEM, "plan");
+	}
+	r = prepare(n, p, err);
+	if (r == 0)
+		r = nft_write_dispatch_changes(n, &n->model, &p->next, &commit, err);
+	return r < 0 ? r : nft_send(n, &commit, err);
 }
 
 /* --- afterwards ------------------------------------------------------------- */
+
+static void discard(struct nft *n, const struct step *s)
+{
+	if (s->old && (s->rebuilt || !s->next)) {
+		nft_garbage_add_ruleset(n, s->old);
+		return;
+	}
+	for (uint32_t i = 0; s->old && i < s->old->classes.n; i++)
+		if (!has_class(s->next, s->old->classes.items[i]))
+			nft_garbage_add_class(n, s->old, s->old->classes.items[i]);
+}
 
 static int take_over(struct nft *n, struct plan *p)
 {
@@ -233,8 +295,7 @@ static int take_over(struct nft *n, struct plan *p)
 
 		if (s->untouched)
 			continue;
-		if (s->old && (s->rebuilt || !s->next))
-			nft_garbage_add(n, s->old);
+		discard(n, s);
 		nft_ruleset_free(&s->old);
 		s->next = NULL; /* is in p->next.rulesets */
 	}
@@ -255,9 +316,7 @@ int nft_apply_changes(struct nft *n, const struct weir_changes *changes, struct 
 	int r = plan_changes(n, changes, &p, err);
 
 	if (r == 0) {
-		r = prepare(n, &p, err);
-		if (r == 0)
-			r = commit(n, &p, err);
+		r = send_plan(n, &p, err);
 		/* Whatever was prepared is in the kernel: the full apply sweeps it. */
 		if (r < 0)
 			n->needs_full = true;

@@ -16,13 +16,13 @@ static struct nft *nft_of(const struct weir_backend *b)
 
 static int probe(const struct weir_backend_config *config, struct weir_error *why)
 {
-	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
+	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
 	struct nft_socket s;
 	int r = nft_socket_open(&s, why);
 
 	if (r < 0)
 		return r;
-	r = nft_read_objects(&s, &o, why);
+	r = nft_read_contents(&s, &have, why);
 	nft_socket_close(&s);
 	if (r == -EPERM)
 		return weir_error_set(why, EPERM, "CAP_NET_ADMIN is needed");
@@ -35,7 +35,7 @@ static void close_nft(struct weir_backend *b)
 
 	nft_socket_close(&n->socket);
 	nft_model_free(&n->model);
-	nft_objects_free(&n->garbage);
+	nft_garbage_free(&n->garbage);
 	free(n);
 }
 
@@ -84,21 +84,19 @@ static int verify(struct weir_backend *b, const struct weir_addr *addr, struct w
 
 static int dump(struct weir_backend *b, FILE *out, struct weir_error *err)
 {
-	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
-	WEIR_CLEANUP(nft_rule_texts_free) struct nft_rule_texts texts = { 0 };
+	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
+	const struct nft_objects *o = &have.objects;
 	struct nft *n = nft_of(b);
-	int r = nft_read_objects(&n->socket, &o, err);
+	int r = nft_read_contents(&n->socket, &have, err);
 
-	if (r == 0)
-		r = nft_read_rules(&n->socket, &texts, err);
-	for (size_t i = 0; i < o.n_sets && r == 0; i++) {
+	for (size_t i = 0; i < o->n_sets && r == 0; i++) {
 		WEIR_CLEANUP(nft_elems_free) struct nft_elems elems = { 0 };
 
-		r = nft_read_elements(&n->socket, o.sets[i].name, &elems, err);
-		fprintf(out, "set %s %zu elements\n", o.sets[i].name, elems.n);
+		r = nft_read_elements(&n->socket, o->sets[i].name, &elems, err);
+		fprintf(out, "set %s %zu elements\n", o->sets[i].name, elems.n);
 	}
-	for (size_t i = 0; i < texts.n && r == 0; i++)
-		fprintf(out, "rule %s %s\n", texts.items[i].chain, texts.items[i].text);
+	for (size_t i = 0; i < have.rules.n && r == 0; i++)
+		fprintf(out, "rule %s %s\n", have.rules.items[i].chain, have.rules.items[i].text);
 	return r;
 }
 
@@ -109,12 +107,13 @@ static void stats(const struct weir_backend *b, struct weir_backend_stats *ret)
 	*ret = (struct weir_backend_stats){ .transactions = n->socket.transactions,
 					    .elements_added = n->elements.added,
 					    .elements_removed = n->elements.removed,
+					    .retries = n->socket.retries,
 					    .repairs = n->repairs };
 }
 
 static int purge(const struct weir_backend_config *config, struct weir_error *err)
 {
-	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { 0 };
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { .table = NFT_TABLE };
 	bool uncertain = false;
 	struct nft_socket s;
 	int r = nft_socket_open(&s, err);

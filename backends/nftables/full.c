@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All there shall be, whatever the kernel holds: after a start, after an answer
- * that was lost, and when somebody else has meddled. Rulesets are built anew
- * beside those in force; repointing the endpoints is the commit point; what
- * nothing refers to any more is deleted later.
+ * that was lost, and when somebody else has meddled. What the kernel has and is
+ * as it should be stays (recognise.c); the rest is built beside it; elements of
+ * live maps are the commit point; what nothing refers to any more is deleted later.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,93 +48,165 @@ static int make_model(const struct weir_changes *changes, struct nft_model *m)
 	return r;
 }
 
-/* Keys behind all that the kernel has. */
-static void choose_keys(struct nft *n, const struct nft_objects *have)
-{
-	for (size_t i = 0; i < have->n_chains; i++) {
-		unsigned key;
+/* --- what nothing refers to yet ---------------------------------------------------- */
 
-		if (sscanf(have->chains[i].name, "rs_%u", &key) == 1 && key >= n->next_key)
-			n->next_key = key + 1;
+/* Flush and refill in one transaction: no packet misses the rules in between. */
+static void refill(const struct nft_rules *rules, const char *chain, struct nft_batch *b)
+{
+	nft_flush_chain(b, chain);
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct nft_rules one = { .items = &rules->items[i], .n = 1 };
+
+		if (strcmp(rules->items[i].chain, chain) == 0)
+			nft_add_rules(b, &one);
 	}
-	for (size_t i = 0; i < n->model.n_rulesets; i++)
-		n->model.rulesets[i]->key = n->next_key++;
 }
 
 /* Add what is missing of the stable part; refill a chain whose rules differ. */
-static int repair_skeleton(struct nft *n, const struct nft_objects *have, struct weir_error *err)
+static int repair_skeleton(struct nft *n, const struct nft_contents *have, struct weir_error *err)
 {
 	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
 	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
-	WEIR_CLEANUP(nft_rule_texts_free) struct nft_rule_texts texts = { 0 };
-	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { 0 };
-	int r = nft_read_rules(&n->socket, &texts, err);
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
 
-	if (r < 0)
-		return r;
 	nft_render_skeleton(n->nflog_group, &o, &rules);
 	if (o.failed || rules.failed)
 		return weir_error_errno(err, ENOMEM, "skeleton");
-	if (!have->n_chains)
+	if (!have->exists)
 		nft_add_table(&b, NFT_TABLE_COMMENT);
 	for (size_t i = 0; i < o.n_sets; i++)
-		if (!nft_has_set(have, o.sets[i].name))
+		if (!nft_find_set(&have->objects, o.sets[i].name))
 			nft_add_set(&b, &o.sets[i]);
 	for (size_t i = 0; i < o.n_chains; i++)
-		if (!nft_has_chain(have, o.chains[i].name))
-			nft_add_chain(&b, o.chains[i].name, o.chains[i].hook,
-				      o.chains[i].comment[0] ? o.chains[i].comment : NULL);
+		if (!nft_find_chain(&have->objects, o.chains[i].name))
+			nft_add_chain(&b, &o.chains[i]);
 	for (size_t i = 0; i < o.n_chains; i++) {
-		if (nft_same_rules(&texts, &rules, o.chains[i].name))
+		if (nft_same_rules(&have->rules, &rules, o.chains[i].name))
 			continue;
-		n->repairs += have->n_chains != 0;
-		if (nft_has_chain(have, o.chains[i].name))
-			nft_flush_chain(&b, o.chains[i].name);
-		for (size_t j = 0; j < rules.n; j++) {
-			const struct nft_rules one = { .items = &rules.items[j], .n = 1 };
-
-			if (strcmp(rules.items[j].chain, o.chains[i].name) == 0)
-				nft_add_rules(&b, &one);
-		}
+		n->repairs += have->objects.n_chains != 0;
+		refill(&rules, o.chains[i].name, &b);
 	}
 	return nft_send(n, &b, err);
 }
 
-/* Whatever the kernel had before that is not of the stable part. */
-static int mark_old(struct nft *n, const struct nft_objects *have)
+/* Classes that a ruleset in the kernel lacks. */
+static int prepare_classes(struct nft *n, const struct nft_contents *have,
+			   const struct nft_ruleset *r, struct nft_batch *b)
 {
-	WEIR_CLEANUP(nft_objects_free) struct nft_objects stable = { 0 };
-	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
+	int ret = 0;
 
-	nft_render_skeleton(n->nflog_group, &stable, &rules);
-	nft_objects_free(&n->garbage);
-	for (size_t i = 0; i < have->n_sets; i++)
-		if (!nft_has_set(&stable, have->sets[i].name))
-			nft_objects_add_set(&n->garbage, 0, 0, have->sets[i].name);
-	for (size_t i = 0; i < have->n_chains; i++)
-		if (!nft_has_chain(&stable, have->chains[i].name))
-			nft_objects_add_chain(&n->garbage, have->chains[i].name, -1, NULL);
-	nft_garbage_since(n);
-	return stable.failed || rules.failed || n->garbage.failed ? -ENOMEM : 0;
+	for (uint32_t i = 0; i < r->classes.n && ret == 0; i++) {
+		WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
+		WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
+
+		nft_render_class(r, r->classes.items[i], &o, &rules);
+		if (o.n_chains && !nft_find_chain(&have->objects, o.chains[0].name))
+			ret = nft_write_objects(n, r, &o, &rules, b);
+	}
+	return ret;
 }
 
-static int build(struct nft *n, const struct nft_objects *have, struct weir_error *err)
+static int prepare(struct nft *n, const struct nft_contents *have, const bool *known,
+		   struct weir_error *err)
 {
-	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { 0 };
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
 	int r = repair_skeleton(n, have, err);
 
 	for (size_t i = 0; i < n->model.n_rulesets && r == 0; i++)
-		r = nft_prepare_ruleset(n, n->model.rulesets[i], &b, err);
-	if (r == 0)
-		r = nft_send(n, &b, err);
-	if (r == 0)
-		r = nft_write_dispatch(n, NULL, &n->model, &b, err);
+		r = known[i] ? prepare_classes(n, have, n->model.rulesets[i], &b)
+			     : nft_prepare_ruleset(n, n->model.rulesets[i], &b, err);
 	return r < 0 ? r : nft_send(n, &b, err);
+}
+
+/* --- the commit point ---------------------------------------------------------------- */
+
+static int write_peers(struct nft *n, const struct nft_ruleset *r, struct nft_batch *b,
+		       struct weir_error *err)
+{
+	char name[NFT_NAME_LEN];
+	int ret = 0;
+
+	for (int f = 0; f < NFT_FAMILIES && ret == 0; f++) {
+		WEIR_CLEANUP(nft_elems_free) struct nft_elems want = { 0 };
+
+		nft_render_peers(&n->model.addresses, r, f, &want);
+		nft_elems_sort(&want);
+		nft_peer_map(r, f, name);
+		ret = nft_write_diff(n, name, NULL, &want, false, b, err);
+	}
+	return ret;
+}
+
+static int write_all_peers(struct nft *n, const bool *known, struct nft_batch *b,
+			   struct weir_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n->model.n_rulesets && r == 0; i++)
+		if (known[i])
+			r = write_peers(n, n->model.rulesets[i], b, err);
+	return r;
+}
+
+/* More than one transaction can carry: all rulesets are built anew beside those
+ * in force, so that repointing the endpoints is all there is to commit. */
+static void forget_known(struct nft *n, bool *known, struct nft_batch *b)
+{
+	for (size_t i = 0; i < n->model.n_rulesets; i++) {
+		if (known[i])
+			n->model.rulesets[i]->key = n->next_key++;
+		known[i] = false;
+	}
+	nft_batch_free(b);
+}
+
+static int build(struct nft *n, const struct nft_contents *have, struct weir_error *err)
+{
+	WEIR_AUTO_FREE bool *known = calloc(n->model.n_rulesets + 1, sizeof(*known));
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch commit = nft_batch_for(&n->socket);
+	int r = known ? nft_recognise(n, have, known, err) : weir_error_errno(err, ENOMEM, "plan");
+
+	if (r == 0)
+		r = write_all_peers(n, known, &commit, err);
+	if (r == 0 && commit.len > NFT_COMMIT_MAX)
+		forget_known(n, known, &commit);
+	if (r == 0)
+		r = prepare(n, have, known, err);
+	if (r == 0)
+		r = nft_repair_dispatch(n, &n->model, &commit, err);
+	n->repairs += have->exists && commit.messages;
+	return r < 0 ? r : nft_send(n, &commit, err);
+}
+
+/* --- afterwards ---------------------------------------------------------------------- */
+
+/* Whatever the kernel had before that the model does not name. */
+static int mark_old(struct nft *n, const struct nft_contents *have)
+{
+	WEIR_CLEANUP(nft_objects_free) struct nft_objects want = { 0 }, old = { 0 };
+	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
+
+	nft_render_skeleton(n->nflog_group, &want, &rules);
+	for (size_t i = 0; i < n->model.n_rulesets && !rules.failed; i++) {
+		nft_rules_free(&rules);
+		nft_render_ruleset(n->model.rulesets[i], n->nflog_group, &want, &rules);
+	}
+	nft_objects_sort(&want);
+	for (size_t i = 0; i < have->objects.n_sets; i++)
+		if (!nft_find_set(&want, have->objects.sets[i].name))
+			nft_objects_add_set(&old, 0, 0, have->objects.sets[i].name);
+	for (size_t i = 0; i < have->objects.n_chains; i++)
+		if (!nft_find_chain(&want, have->objects.chains[i].name))
+			nft_objects_add_chain(&old, have->objects.chains[i].name, -1, NULL);
+	if (want.failed || rules.failed || old.failed)
+		return -ENOMEM;
+	nft_garbage_replace(n, &old);
+	return 0;
 }
 
 int nft_apply_full(struct nft *n, const struct weir_changes *changes, struct weir_error *err)
 {
-	WEIR_CLEANUP(nft_objects_free) struct nft_objects have = { 0 };
+	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
 	int r;
 
 	n->needs_full = true; /* until all of it has been seen to work */
@@ -145,11 +216,9 @@ int nft_apply_full(struct nft *n, const struct weir_changes *changes, struct wei
 		return weir_error_errno(err, -r, "plan");
 	r = nft_check_endpoints(&n->model, err);
 	if (r == 0)
-		r = nft_read_objects(&n->socket, &have, err);
-	if (r < 0)
-		return r;
-	choose_keys(n, &have);
-	r = build(n, &have, err);
+		r = nft_read_contents(&n->socket, &have, err);
+	if (r == 0)
+		r = build(n, &have, err);
 	if (r < 0)
 		return r;
 	r = mark_old(n, &have);

@@ -21,7 +21,8 @@ static inline int nft_family_index(const struct weir_addr *a)
 }
 
 struct nft_ruleset {
-	uint32_t id;  /* the compiler's; in the log prefix */
+	uint32_t id;  /* the compiler's */
+	uint32_t tag; /* of its policies; in the log prefix */
 	uint32_t key; /* ours: in the names of its chains and sets */
 	uint8_t direction;
 	char comment[NFT_COMMENT_MAX + 1]; /* policies, and a number of the structure */
@@ -54,7 +55,8 @@ struct nft_endpoint *nft_model_endpoint(const struct nft_model *m, const struct 
 
 void nft_ruleset_free(struct nft_ruleset **r);
 /* The ruleset after a change: from (NULL when it is new), with the peers of the
- * change; prefixes are those after the commit. Its key is 0. */
+ * change; prefixes are those after the commit. Its key is 0, and classes that
+ * nobody is in are left out. */
 int nft_ruleset_make(const struct nft_ruleset *from, const struct weir_ruleset_change *change,
 		     const struct nft_prefix_value *prefixes, size_t n_prefixes,
 		     struct nft_ruleset **ret);

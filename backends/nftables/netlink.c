@@ -20,13 +20,15 @@
 #include "weir/cleanup.h"
 
 #define DUMP_TRIES 20
+#define SEND_TRIES 4
 #define ANSWER_MAX 32768 /* one datagram of answers, or of a dump that is thrown away */
 
 int nft_socket_open(struct nft_socket *s, struct weir_error *err)
 {
 	int size = NFT_BATCH_HARD + NFT_MESSAGE_MAX, one = 1;
 
-	*s = (struct nft_socket){ .nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC) };
+	*s = (struct nft_socket){ .table = NFT_TABLE,
+				  .nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC) };
 	if (!s->nl)
 		return weir_error_errno(err, errno, "netlink socket");
 	if (mnl_socket_bind(s->nl, 0, MNL_SOCKET_AUTOPID) < 0) {
@@ -54,7 +56,7 @@ void nft_socket_close(struct nft_socket *s)
 void nft_batch_free(struct nft_batch *b)
 {
 	free(b->buf);
-	*b = (struct nft_batch){ 0 };
+	*b = (struct nft_batch){ .table = b->table };
 }
 
 static bool reserve(struct nft_batch *b, size_t more)
@@ -178,14 +180,12 @@ static int send_all(struct nft_socket *s, const struct nft_batch *b)
 	return n < 0 ? -errno : 0;
 }
 
-static int send_batch(struct nft_socket *s, struct nft_batch *b, bool *ret_uncertain,
-		      struct weir_error *err)
+static int send_once(struct nft_socket *s, struct nft_batch *b, bool *ret_uncertain,
+		     struct weir_error *err)
 {
 	struct answer a = { .batch = b, .err = err };
 	int r;
 
-	if (b->failed)
-		return weir_error_errno(err, ENOMEM, "batch of %u messages", b->messages);
 	finish(s, b);
 	a.last_seq = s->seq - 2;
 	r = send_all(s, b);
@@ -201,6 +201,29 @@ static int send_batch(struct nft_socket *s, struct nft_batch *b, bool *ret_uncer
 	}
 	s->transactions++;
 	return 0;
+}
+
+/* The kernel asks for another try when it has loaded a module meanwhile, or
+ * is still clearing away what a name stood for. */
+static bool worth_a_retry(int code)
+{
+	return code == -EBUSY || code == -EAGAIN || code == -ERESTART;
+}
+
+static int send_batch(struct nft_socket *s, struct nft_batch *b, bool *ret_uncertain,
+		      struct weir_error *err)
+{
+	size_t len = b->len;
+	int r = -EBUSY;
+
+	if (b->failed)
+		return weir_error_errno(err, ENOMEM, "batch of %u messages", b->messages);
+	for (int i = 0; i < SEND_TRIES && worth_a_retry(r) && !*ret_uncertain; i++) {
+		s->retries += i > 0;
+		b->len = len;
+		r = send_once(s, b, ret_uncertain, err);
+	}
+	return r;
 }
 
 int nft_batch_send(struct nft_socket *s, struct nft_batch *b, bool *ret_uncertain,

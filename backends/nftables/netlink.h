@@ -12,28 +12,36 @@
 #include "weir/error.h"
 
 #define NFT_TABLE	"weir"
+#define NFT_TABLE_NEXT	"weir_next"  /* beside it, while one of another layout is replaced */
 #define NFT_MESSAGE_MAX (64 * 1024)  /* of one message: an attribute's length has 16 bits */
 #define NFT_BATCH_SOFT	(512 * 1024) /* fills of unreferenced sets are cut about here */
 #define NFT_BATCH_HARD	(16 * 1024 * 1024)
+#define NFT_COMMIT_MAX	(NFT_BATCH_HARD / 2) /* of elements of live maps in one transaction */
 
 struct nft_socket {
 	struct mnl_socket *nl;
+	const char *table; /* what is read and written */
 	uint32_t seq;
-	uint64_t transactions;
+	uint64_t transactions, retries;
 };
 
 int nft_socket_open(struct nft_socket *s, struct weir_error *err);
 void nft_socket_close(struct nft_socket *s);
 
-/* One transaction being written. Zeroed is empty. After a failed allocation
+/* One transaction being written. After a failed allocation
  * further messages are dropped and nft_batch_send says -ENOMEM. */
 struct nft_batch {
+	const char *table;
 	char *buf;
 	size_t len, size;
 	uint32_t first_seq, messages;
 	bool failed;
 };
 
+static inline struct nft_batch nft_batch_for(const struct nft_socket *s)
+{
+	return (struct nft_batch){ .table = s->table };
+}
 void nft_batch_free(struct nft_batch *b);
 static inline bool nft_batch_empty(const struct nft_batch *b)
 {

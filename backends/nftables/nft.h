@@ -5,6 +5,13 @@
 #include "backends/nftables/skeleton.h"
 #include "weir/backend.h"
 
+/* Out of force, perhaps with a packet still in it. */
+struct nft_garbage {
+	struct nft_objects waiting; /* to be deleted together */
+	struct nft_objects later;   /* the next ones to wait */
+	uint64_t since;		    /* waiting has; ns, CLOCK_MONOTONIC */
+};
+
 struct nft {
 	struct weir_backend base;
 	uint16_t nflog_group;
@@ -12,8 +19,7 @@ struct nft {
 	struct nft_model model; /* in force */
 	uint32_t next_key;	/* of the next ruleset version */
 	bool needs_full;
-	struct nft_objects garbage; /* out of force, perhaps with a packet still in it */
-	uint64_t garbage_since;	    /* ns, CLOCK_MONOTONIC */
+	struct nft_garbage garbage;
 	struct nft_element_counts elements;
 	uint64_t repairs;
 };
@@ -23,22 +29,41 @@ int nft_apply_changes(struct nft *n, const struct weir_changes *changes, struct 
 /* full.c: from what the kernel holds, by differences */
 int nft_apply_full(struct nft *n, const struct weir_changes *changes, struct weir_error *err);
 /* settle.c */
-void nft_garbage_since(struct nft *n); /* now */
-void nft_garbage_add(struct nft *n, const struct nft_ruleset *r);
+void nft_garbage_free(struct nft_garbage *g);
+/* These and no others; empties old. */
+void nft_garbage_replace(struct nft *n, struct nft_objects *old);
+void nft_garbage_add_ruleset(struct nft *n, const struct nft_ruleset *r);
+void nft_garbage_add_class(struct nft *n, const struct nft_ruleset *r, const struct nft_class *c);
+/* A class is needed again before it was deleted; false: it is not there. */
+bool nft_garbage_take_back(struct nft *n, const struct nft_objects *class_);
 int nft_settle(struct nft *n, int *ret_ms, struct weir_error *err);
 /* verify.c */
 int nft_verify(struct nft *n, const struct weir_addr *addr, struct weir_error *err);
+
+/* recognise.c: give each ruleset of the model its key; known[i]: the kernel has
+ * it, all but its peers and some classes. */
+int nft_recognise(struct nft *n, const struct nft_contents *have, bool *known,
+		  struct weir_error *err);
 
 /* Put a ruleset under a new key into the kernel, where nothing refers to it
  * yet. May send several batches. */
 int nft_prepare_ruleset(struct nft *n, const struct nft_ruleset *r, struct nft_batch *b,
 			struct weir_error *err);
-/* Sets (with the elements of port sets), chains and rules of r. */
+/* Sets (with the elements of those that never change), chains and rules of r. */
 int nft_write_objects(struct nft *n, const struct nft_ruleset *r, const struct nft_objects *o,
 		      const struct nft_rules *rules, struct nft_batch *b);
-/* Write what differs in endpoints and guards; have NULL: from the kernel. */
-int nft_write_dispatch(struct nft *n, const struct nft_model *have, const struct nft_model *want,
-		       struct nft_batch *b, struct weir_error *err);
+/* Write what differs in endpoints and guards: from one model to the next, or
+ * from what the kernel holds. */
+int nft_write_dispatch_changes(struct nft *n, const struct nft_model *have,
+			       const struct nft_model *want, struct nft_batch *b,
+			       struct weir_error *err);
+int nft_repair_dispatch(struct nft *n, const struct nft_model *want, struct nft_batch *b,
+			struct weir_error *err);
+/* Write what differs of one set. have NULL: from the kernel. Half a range cannot
+ * be replaced: of a set with ranges, when one differs, all of them are. */
+int nft_write_diff(struct nft *n, const char *set, struct nft_elems *have,
+		   const struct nft_elems *want, bool ranges, struct nft_batch *b,
+		   struct weir_error *err);
 /* Every ruleset that an endpoint names exists. */
 int nft_check_endpoints(const struct nft_model *m, struct weir_error *err);
 int nft_send(struct nft *n, struct nft_batch *b, struct weir_error *err);

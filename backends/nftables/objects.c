@@ -46,7 +46,7 @@ void nft_add_table(struct nft_batch *b, const char *comment)
 
 	if (!nlh)
 		return;
-	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, b->table);
 	mnl_attr_put(nlh, NFTA_TABLE_USERDATA,
 		     comment_data(NFTNL_UDATA_TABLE_COMMENT, comment, data), data);
 	nft_batch_put(b, nlh);
@@ -58,31 +58,31 @@ void nft_delete_table(struct nft_batch *b)
 
 	if (!nlh)
 		return;
-	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_TABLE_NAME, b->table);
 	nft_batch_put(b, nlh);
 }
 
-void nft_add_chain(struct nft_batch *b, const char *name, int hook, const char *comment)
+void nft_add_chain(struct nft_batch *b, const struct nft_chain *chain)
 {
 	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
 	uint8_t data[NFT_COMMENT_MAX + 3];
 
 	if (!nlh)
 		return;
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, NFT_TABLE);
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, name);
-	if (hook >= 0) {
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, b->table);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, chain->name);
+	if (chain->hook >= 0) {
 		struct nlattr *nest = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
 
-		mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl((uint32_t)hook));
+		mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl((uint32_t)chain->hook));
 		mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl(0));
 		mnl_attr_nest_end(nlh, nest);
 		mnl_attr_put_u32(nlh, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
 		mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, "filter");
 	}
-	if (comment)
+	if (chain->comment[0])
 		mnl_attr_put(nlh, NFTA_CHAIN_USERDATA,
-			     comment_data(NFTNL_UDATA_CHAIN_COMMENT, comment, data), data);
+			     comment_data(NFTNL_UDATA_CHAIN_COMMENT, chain->comment, data), data);
 	nft_batch_put(b, nlh);
 }
 
@@ -92,7 +92,7 @@ void nft_delete_chain(struct nft_batch *b, const char *name)
 
 	if (!nlh)
 		return;
-	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_CHAIN_TABLE, b->table);
 	mnl_attr_put_strz(nlh, NFTA_CHAIN_NAME, name);
 	nft_batch_put(b, nlh);
 }
@@ -103,7 +103,7 @@ void nft_flush_chain(struct nft_batch *b, const char *name)
 
 	if (!nlh)
 		return;
-	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, b->table);
 	mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, name);
 	nft_batch_put(b, nlh);
 }
@@ -119,7 +119,7 @@ static const struct {
 	[NFT_SET_PORTS] = { NFT_SET_INTERVAL, 1 },
 };
 
-static void key_type(const struct nft_set *set, uint32_t *ret_type, uint32_t *ret_len)
+static void key_type_of(const struct nft_set *set, uint32_t *ret_type, uint32_t *ret_len)
 {
 	uint32_t type = set->family == AF_INET ? TYPE_IPV4 : TYPE_IPV6;
 	uint32_t len = set->family == AF_INET ? 4 : 16;
@@ -132,6 +132,27 @@ static void key_type(const struct nft_set *set, uint32_t *ret_type, uint32_t *re
 	*ret_len = len * kinds[set->kind].keys;
 }
 
+void nft_set_recognise(uint32_t flags, uint32_t key_type, uint32_t data_type, struct nft_set *ret)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	uint32_t type, len;
+
+	for (uint8_t kind = 0; kind < NFT_SET_KIND_MAX; kind++) {
+		bool map = kinds[kind].flags & NFT_SET_MAP;
+
+		for (size_t f = 0; f < sizeof(families); f++) {
+			struct nft_set set = { .kind = kind, .family = families[f] };
+
+			key_type_of(&set, &type, &len);
+			if (flags != kinds[kind].flags || key_type != type ||
+			    data_type != (map ? TYPE_VERDICT : 0))
+				continue;
+			ret->kind = kind;
+			ret->family = kind == NFT_SET_PORTS ? 0 : families[f];
+		}
+	}
+}
+
 void nft_add_set(struct nft_batch *b, const struct nft_set *set)
 {
 	struct nlmsghdr *nlh = nft_batch_message(b, NFT_MSG_NEWSET, NLM_F_CREATE);
@@ -140,8 +161,8 @@ void nft_add_set(struct nft_batch *b, const struct nft_set *set)
 
 	if (!nlh)
 		return;
-	key_type(set, &type, &len);
-	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, NFT_TABLE);
+	key_type_of(set, &type, &len);
+	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, b->table);
 	mnl_attr_put_strz(nlh, NFTA_SET_NAME, set->name);
 	mnl_attr_put_u32(nlh, NFTA_SET_FLAGS, htonl(kinds[set->kind].flags));
 	mnl_attr_put_u32(nlh, NFTA_SET_KEY_TYPE, htonl(type));
@@ -161,7 +182,7 @@ void nft_delete_set(struct nft_batch *b, const char *name)
 
 	if (!nlh)
 		return;
-	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(nlh, NFTA_SET_TABLE, b->table);
 	mnl_attr_put_strz(nlh, NFTA_SET_NAME, name);
 	nft_batch_put(b, nlh);
 }
@@ -176,6 +197,7 @@ void nft_add_rules(struct nft_batch *b, const struct nft_rules *rules)
 
 		if (!nlh)
 			return;
+		nftnl_rule_set_str(rules->items[i].rule, NFTNL_RULE_TABLE, b->table);
 		nftnl_rule_nlmsg_build_payload(nlh, rules->items[i].rule);
 		nft_batch_put(b, nlh);
 	}
@@ -187,7 +209,7 @@ static bool open_message(struct nft_elements *e)
 				   e->type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0);
 	if (!e->nlh)
 		return false;
-	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_TABLE, NFT_TABLE);
+	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_TABLE, e->batch->table);
 	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_SET, e->set);
 	e->list = mnl_attr_nest_start(e->nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
 	return true;

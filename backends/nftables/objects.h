@@ -25,6 +25,12 @@ struct nft_set {
 	uint8_t family;
 };
 
+struct nft_chain {
+	char name[NFT_NAME_LEN];
+	int hook; /* < 0: not a base chain */
+	char comment[NFT_COMMENT_MAX + 1];
+};
+
 struct nft_target {
 	int verdict;		  /* NFT_RETURN, NFT_GOTO */
 	char chain[NFT_NAME_LEN]; /* of NFT_GOTO, else "" */
@@ -32,12 +38,13 @@ struct nft_target {
 
 void nft_add_table(struct nft_batch *b, const char *comment);
 void nft_delete_table(struct nft_batch *b);
-/* hook < 0: not a base chain */
-void nft_add_chain(struct nft_batch *b, const char *name, int hook, const char *comment);
+void nft_add_chain(struct nft_batch *b, const struct nft_chain *chain);
 void nft_delete_chain(struct nft_batch *b, const char *name);
 void nft_flush_chain(struct nft_batch *b, const char *name);
 void nft_add_set(struct nft_batch *b, const struct nft_set *set);
 void nft_delete_set(struct nft_batch *b, const char *name);
+/* Kind and family of a set in the kernel; left alone when weir makes none such. */
+void nft_set_recognise(uint32_t flags, uint32_t key_type, uint32_t data_type, struct nft_set *ret);
 void nft_add_rules(struct nft_batch *b, const struct nft_rules *rules);
 
 /* Elements, many to a message: begin, any number of elements of one set and

@@ -34,16 +34,14 @@ int nft_write_objects(struct nft *n, const struct nft_ruleset *r, const struct n
 	for (size_t i = 0; i < o->n_sets; i++)
 		nft_add_set(b, &o->sets[i]);
 	for (size_t i = 0; i < o->n_chains; i++)
-		nft_add_chain(b, o->chains[i].name, o->chains[i].hook,
-			      o->chains[i].comment[0] ? o->chains[i].comment : NULL);
+		nft_add_chain(b, &o->chains[i]);
 	nft_add_rules(b, rules);
-	for (size_t i = 0; i < o->n_sets; i++)
-		if (o->sets[i].kind == NFT_SET_PORTS) {
-			WEIR_CLEANUP(nft_elems_free) struct nft_elems ports = { 0 };
+	for (size_t i = 0; i < o->n_sets; i++) {
+		WEIR_CLEANUP(nft_elems_free) struct nft_elems elems = { 0 };
 
-			nft_render_port_set(r, o->sets[i].name, &ports);
-			write_elements(n, o->sets[i].name, &ports, b);
-		}
+		nft_render_constant_set(r, &o->sets[i], &elems);
+		write_elements(n, o->sets[i].name, &elems, b);
+	}
 	return 0;
 }
 
@@ -76,25 +74,18 @@ int nft_prepare_ruleset(struct nft *n, const struct nft_ruleset *r, struct nft_b
 	ret = nft_write_objects(n, r, &o, &rules, b);
 	for (int f = 0; f < NFT_FAMILIES && ret == 0; f++) {
 		WEIR_CLEANUP(nft_elems_free) struct nft_elems peers = { 0 };
-		WEIR_CLEANUP(nft_elems_free) struct nft_elems nets = { 0 };
 		char name[NFT_NAME_LEN];
 
 		nft_render_peers(&n->model.addresses, r, f, &peers);
 		nft_peer_map(r, f, name);
 		ret = fill(n, name, &peers, b, err);
-		nft_render_nets(r, f, &nets);
-		nft_net_map(r, f, name);
-		if (ret == 0)
-			ret = fill(n, name, &nets, b, err);
 	}
 	return ret;
 }
 
-/* have NULL: what the kernel holds. Half a range cannot be replaced: of a set
- * with ranges, when one differs, all of them are. */
-static int write_diff(struct nft *n, const char *set, struct nft_elems *have,
-		      const struct nft_elems *want, bool ranges, struct nft_batch *b,
-		      struct weir_error *err)
+int nft_write_diff(struct nft *n, const char *set, struct nft_elems *have,
+		   const struct nft_elems *want, bool ranges, struct nft_batch *b,
+		   struct weir_error *err)
 {
 	WEIR_CLEANUP(nft_elems_free) struct nft_elems read = { 0 };
 	WEIR_CLEANUP(nft_elems_free) struct nft_elems gone = { 0 };
@@ -116,43 +107,98 @@ static int write_diff(struct nft *n, const char *set, struct nft_elems *have,
 	return 0;
 }
 
-/* One of the sets that depend on the endpoints and guards of a model. */
-struct dispatch_set {
-	int kind; /* a direction, SELF or GUARD */
-	int f;
-};
-enum { SELF = WEIR_DIRECTION_MAX, GUARD, DISPATCH_KINDS };
-
-static void render_dispatch(const struct nft_model *m, struct dispatch_set s, char *name,
-			    struct nft_elems *ret)
+static struct nft_target target_of(const struct nft_model *m, const struct nft_endpoint *e,
+				   int direction)
 {
-	if (s.kind == SELF) {
-		nft_self_set(s.f, name);
-		nft_render_self(m, s.f, ret);
-	} else if (s.kind == GUARD) {
-		nft_guard_set(s.f, name);
-		nft_render_guards(&m->guards[s.f], s.f, ret);
-	} else {
-		nft_endpoint_map(s.kind, s.f, name);
-		nft_render_endpoints(m, s.kind, s.f, ret);
+	return nft_endpoint_target(nft_model_ruleset(m, e->rulesets[direction]));
+}
+
+static void add_endpoint(const struct nft_model *m, const struct nft_endpoint *e, int kind,
+			 struct nft_elems *ret)
+{
+	if (kind == NFT_SELF)
+		nft_render_self(e, ret);
+	else
+		nft_render_endpoint(m, e, kind, ret);
+}
+
+static bool same_endpoint(const struct nft_model *have, const struct nft_endpoint *h,
+			  const struct nft_model *want, const struct nft_endpoint *w, int kind)
+{
+	struct nft_target t, u;
+
+	if (kind == NFT_SELF)
+		return true;
+	t = target_of(have, h, kind);
+	u = target_of(want, w, kind);
+	return strcmp(t.chain, u.chain) == 0 && strcmp(h->comment, w->comment) == 0;
+}
+
+/* Both lists are sorted by address. */
+static void diff_endpoints(const struct nft_model *have, const struct nft_model *want, int kind,
+			   int f, struct nft_elems *gone, struct nft_elems *come)
+{
+	size_t i = 0, j = 0;
+
+	while (i < have->n_endpoints || j < want->n_endpoints) {
+		const struct nft_endpoint *h = i < have->n_endpoints ? &have->endpoints[i] : NULL;
+		const struct nft_endpoint *w = j < want->n_endpoints ? &want->endpoints[j] : NULL;
+		int c = !h ? 1 : !w ? -1 : weir_addr_compare(&h->addr, &w->addr);
+
+		i += c <= 0;
+		j += c >= 0;
+		if (nft_family_index(c <= 0 ? &h->addr : &w->addr) != f)
+			continue;
+		if (c == 0 && same_endpoint(have, h, want, w, kind))
+			continue;
+		if (c <= 0)
+			add_endpoint(have, h, kind, gone);
+		if (c >= 0)
+			add_endpoint(want, w, kind, come);
 	}
 }
 
-int nft_write_dispatch(struct nft *n, const struct nft_model *have, const struct nft_model *want,
-		       struct nft_batch *b, struct weir_error *err)
+int nft_write_dispatch_changes(struct nft *n, const struct nft_model *have,
+			       const struct nft_model *want, struct nft_batch *b,
+			       struct weir_error *err)
 {
 	char name[NFT_NAME_LEN];
 	int r = 0;
 
-	for (int i = 0; i < NFT_FAMILIES * DISPATCH_KINDS && r == 0; i++) {
-		struct dispatch_set s = { .kind = i / NFT_FAMILIES, .f = i % NFT_FAMILIES };
-		WEIR_CLEANUP(nft_elems_free) struct nft_elems old = { 0 };
-		WEIR_CLEANUP(nft_elems_free) struct nft_elems new = { 0 };
+	for (int kind = 0; kind <= NFT_SELF; kind++) {
+		for (int f = 0; f < NFT_FAMILIES; f++) {
+			WEIR_CLEANUP(nft_elems_free) struct nft_elems gone = { 0 }, come = { 0 };
 
-		if (have)
-			render_dispatch(have, s, name, &old);
-		render_dispatch(want, s, name, &new);
-		r = write_diff(n, name, have ? &old : NULL, &new, s.kind == GUARD, b, err);
+			diff_endpoints(have, want, kind, f, &gone, &come);
+			nft_dispatch_set(kind, f, name);
+			nft_elems_write(b, name, &gone, &come, &n->elements);
+		}
+	}
+	for (int f = 0; f < NFT_FAMILIES && r == 0; f++) {
+		WEIR_CLEANUP(nft_elems_free) struct nft_elems old = { 0 }, new = { 0 };
+
+		nft_render_guards(&have->guards[f], f, &old);
+		nft_render_guards(&want->guards[f], f, &new);
+		nft_dispatch_set(NFT_GUARD, f, name);
+		r = nft_write_diff(n, name, &old, &new, true, b, err);
+	}
+	return r;
+}
+
+int nft_repair_dispatch(struct nft *n, const struct nft_model *want, struct nft_batch *b,
+			struct weir_error *err)
+{
+	char name[NFT_NAME_LEN];
+	int r = 0;
+
+	for (int kind = 0; kind < NFT_DISPATCH_KINDS; kind++) {
+		for (int f = 0; f < NFT_FAMILIES && r == 0; f++) {
+			WEIR_CLEANUP(nft_elems_free) struct nft_elems elems = { 0 };
+
+			nft_render_dispatch(want, kind, f, &elems);
+			nft_dispatch_set(kind, f, name);
+			r = nft_write_diff(n, name, NULL, &elems, kind == NFT_GUARD, b, err);
+		}
 	}
 	return r;
 }

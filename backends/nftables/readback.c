@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dumps of the kernel's chains, sets, rules and elements. Called by full.c and
- * verify.c; knows names, not which of them should be there. */
+ * verify.c; knows kinds, not what should be there. */
 #include "backends/nftables/readback.h"
 
 #include <netinet/in.h> /* before the kernel's own */
@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libnftnl/common.h>
+#include <libnftnl/udata.h>
+#include <limits.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -16,14 +18,6 @@
 #include <string.h>
 
 #include "weir/cleanup.h"
-
-void nft_rule_texts_free(struct nft_rule_texts *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		free(list->items[i].text);
-	free(list->items);
-	*list = (struct nft_rule_texts){ 0 };
-}
 
 static const struct nlattr *attr_of(const struct nlmsghdr *nlh, uint16_t type)
 {
@@ -46,70 +40,105 @@ static const struct nlattr *child_of(const struct nlattr *nest, uint16_t type)
 	return NULL;
 }
 
-/* The dumps of chains give those of all tables. */
-static const char *name_in_our_table(const struct nlmsghdr *nlh, uint16_t table, uint16_t name)
+struct reading {
+	const char *table;
+	struct nft_contents *into;
+};
+
+/* The dumps give those of all tables. */
+static const char *name_in_table(const struct nlmsghdr *nlh, const struct reading *r,
+				 uint16_t table, uint16_t name)
 {
 	const struct nlattr *t = attr_of(nlh, table), *n = attr_of(nlh, name);
 
-	return t && n && strcmp(mnl_attr_get_str(t), NFT_TABLE) == 0 ? mnl_attr_get_str(n) : NULL;
+	return t && n && strcmp(mnl_attr_get_str(t), r->table) == 0 ? mnl_attr_get_str(n) : NULL;
+}
+
+static uint32_t number_of(const struct nlattr *attr, uint32_t otherwise)
+{
+	return attr ? ntohl(mnl_attr_get_u32(attr)) : otherwise;
+}
+
+static void read_comment(const struct nlattr *data, char *ret)
+{
+	const uint8_t *at = data ? mnl_attr_get_payload(data) : NULL;
+	size_t len = data ? mnl_attr_get_payload_len(data) : 0;
+
+	if (len > 2 && at[0] == NFTNL_UDATA_TABLE_COMMENT && at[1] <= len - 2)
+		snprintf(ret, NFT_COMMENT_MAX + 1, "%.*s", (int)at[1], (const char *)at + 2);
+}
+
+static int read_table(const struct nlmsghdr *nlh, void *data)
+{
+	const struct reading *r = data;
+	const struct nlattr *name = attr_of(nlh, NFTA_TABLE_NAME);
+	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
+
+	if (nfg->nfgen_family != NFPROTO_INET || !name ||
+	    strcmp(mnl_attr_get_str(name), r->table) != 0)
+		return MNL_CB_OK;
+	r->into->exists = true;
+	read_comment(attr_of(nlh, NFTA_TABLE_USERDATA), r->into->comment);
+	return MNL_CB_OK;
+}
+
+/* -1: not a base chain; INT_MAX: one that weir does not make */
+static int hook_of(const struct nlmsghdr *nlh)
+{
+	const struct nlattr *hook = attr_of(nlh, NFTA_CHAIN_HOOK);
+
+	if (!hook)
+		return -1;
+	if (number_of(child_of(hook, NFTA_HOOK_PRIORITY), 1) != 0 ||
+	    number_of(attr_of(nlh, NFTA_CHAIN_POLICY), NF_DROP) != NF_ACCEPT)
+		return INT_MAX;
+	return (int)number_of(child_of(hook, NFTA_HOOK_HOOKNUM), INT_MAX);
 }
 
 static int read_chain(const struct nlmsghdr *nlh, void *data)
 {
-	const char *name = name_in_our_table(nlh, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
+	const struct reading *r = data;
+	const char *name = name_in_table(nlh, r, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
 
 	if (name)
-		nft_objects_add_chain(data, name, -1, NULL);
+		nft_objects_add_chain(&r->into->objects, name, hook_of(nlh), NULL);
 	return MNL_CB_OK;
 }
 
 static int read_set(const struct nlmsghdr *nlh, void *data)
 {
-	const char *name = name_in_our_table(nlh, NFTA_SET_TABLE, NFTA_SET_NAME);
+	const struct reading *r = data;
+	const char *name = name_in_table(nlh, r, NFTA_SET_TABLE, NFTA_SET_NAME);
+	struct nft_set set = { .kind = NFT_SET_KIND_MAX };
 
-	if (name)
-		nft_objects_add_set(data, 0, 0, name);
+	if (!name)
+		return MNL_CB_OK;
+	nft_set_recognise(number_of(attr_of(nlh, NFTA_SET_FLAGS), 0),
+			  number_of(attr_of(nlh, NFTA_SET_KEY_TYPE), 0),
+			  number_of(attr_of(nlh, NFTA_SET_DATA_TYPE), 0), &set);
+	nft_objects_add_set(&r->into->objects, set.kind, set.family, name);
 	return MNL_CB_OK;
+}
+
+static void forget_table(void *data)
+{
+	((struct reading *)data)->into->exists = false;
 }
 
 static void forget_chains(void *data)
 {
-	((struct nft_objects *)data)->n_chains = 0;
+	((struct reading *)data)->into->objects.n_chains = 0;
 }
 
 static void forget_sets(void *data)
 {
-	((struct nft_objects *)data)->n_sets = 0;
-}
-
-static struct nlmsghdr *request(char *buf, uint16_t type, uint16_t table_attr)
-{
-	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, type, NFPROTO_INET, NLM_F_DUMP, 0);
-
-	mnl_attr_put_strz(nlh, table_attr, NFT_TABLE);
-	return nlh;
-}
-
-int nft_read_objects(struct nft_socket *s, struct nft_objects *ret, struct weir_error *err)
-{
-	struct nft_dump chains = { read_chain, forget_chains, ret };
-	struct nft_dump sets = { read_set, forget_sets, ret };
-	char buf[512];
-	int r = nft_dump(s, request(buf, NFT_MSG_GETCHAIN, NFTA_CHAIN_TABLE), &chains);
-
-	if (r == 0)
-		r = nft_dump(s, request(buf, NFT_MSG_GETSET, NFTA_SET_TABLE), &sets);
-	if (r == -ENOENT)
-		r = 0;
-	if (r == 0 && ret->failed)
-		r = -ENOMEM;
-	return r < 0 ? weir_error_errno(err, -r, "read table inet " NFT_TABLE) : 0;
+	((struct reading *)data)->into->objects.n_sets = 0;
 }
 
 static int keep_rule(struct nft_rule_texts *list, const struct nftnl_rule *rule)
 {
 	if (list->n == list->size) {
-		size_t size = list->size ? list->size * 2 : 64;
+		uint32_t size = list->size ? list->size * 2 : 64;
 		void *items = reallocarray(list->items, size, sizeof(*list->items));
 
 		if (!items)
@@ -119,38 +148,74 @@ static int keep_rule(struct nft_rule_texts *list, const struct nftnl_rule *rule)
 	}
 	snprintf(list->items[list->n].chain, NFT_NAME_LEN, "%s",
 		 nftnl_rule_get_str(rule, NFTNL_RULE_CHAIN));
+	list->items[list->n].place = list->n;
 	list->items[list->n].text = nft_rule_text(rule);
 	return list->items[list->n++].text ? 0 : -ENOMEM;
 }
 
 static int read_rule(const struct nlmsghdr *nlh, void *data)
 {
-	struct nftnl_rule *rule = nftnl_rule_alloc();
-	int r = -ENOMEM;
+	const struct reading *r = data;
+	struct nftnl_rule *rule;
+	int code;
 
-	if (rule && nftnl_rule_nlmsg_parse(nlh, rule) == 0)
-		r = strcmp(nftnl_rule_get_str(rule, NFTNL_RULE_TABLE), NFT_TABLE) == 0
-			    ? keep_rule(data, rule)
-			    : 0;
+	if (!name_in_table(nlh, r, NFTA_RULE_TABLE, NFTA_RULE_CHAIN))
+		return MNL_CB_OK;
+	rule = nftnl_rule_alloc();
+	code = rule && nftnl_rule_nlmsg_parse(nlh, rule) == 0 ? keep_rule(&r->into->rules, rule)
+							      : -ENOMEM;
 	nftnl_rule_free(rule);
-	errno = -r;
-	return r < 0 ? MNL_CB_ERROR : MNL_CB_OK;
+	errno = -code;
+	return code < 0 ? MNL_CB_ERROR : MNL_CB_OK;
 }
 
 static void forget_rules(void *data)
 {
-	nft_rule_texts_free(data);
+	struct nft_rule_texts *list = &((struct reading *)data)->into->rules;
+
+	while (list->n)
+		free(list->items[--list->n].text);
 }
 
-int nft_read_rules(struct nft_socket *s, struct nft_rule_texts *ret, struct weir_error *err)
+static struct nlmsghdr *request(struct nft_socket *s, char *buf, uint16_t type, uint16_t table_attr)
 {
-	struct nft_dump dump = { read_rule, forget_rules, ret };
-	char buf[512];
-	int r = nft_dump(s, request(buf, NFT_MSG_GETRULE, NFTA_RULE_TABLE), &dump);
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, type, NFPROTO_INET, NLM_F_DUMP, 0);
 
-	if (r == -ENOENT)
-		r = 0;
-	return r < 0 ? weir_error_errno(err, -r, "read rules") : 0;
+	if (table_attr)
+		mnl_attr_put_strz(nlh, table_attr, s->table);
+	return nlh;
+}
+
+/* The kernel filters only the dump of rules and elements by table. */
+static const struct {
+	uint16_t type, table_attr;
+	int (*message)(const struct nlmsghdr *nlh, void *data);
+	void (*restart)(void *data);
+} dumps[] = {
+	{ NFT_MSG_GETTABLE, 0, read_table, forget_table },
+	{ NFT_MSG_GETCHAIN, 0, read_chain, forget_chains },
+	{ NFT_MSG_GETSET, NFTA_SET_TABLE, read_set, forget_sets },
+	{ NFT_MSG_GETRULE, NFTA_RULE_TABLE, read_rule, forget_rules },
+};
+
+int nft_read_contents(struct nft_socket *s, struct nft_contents *ret, struct weir_error *err)
+{
+	struct reading reading = { s->table, ret };
+	char buf[512];
+	int r = 0;
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(dumps) && r == 0; i++) {
+		struct nft_dump dump = { dumps[i].message, dumps[i].restart, &reading };
+
+		r = nft_dump(s, request(s, buf, dumps[i].type, dumps[i].table_attr), &dump);
+		if (r == -ENOENT) /* no such table */
+			r = 0;
+	}
+	if (r == 0 && ret->objects.failed)
+		r = -ENOMEM;
+	nft_objects_sort(&ret->objects);
+	nft_rule_texts_sort(&ret->rules);
+	return r < 0 ? weir_error_errno(err, -r, "read table inet %s", s->table) : 0;
 }
 
 static void read_target(const struct nlattr *elem, struct nft_target *ret)
@@ -211,7 +276,7 @@ int nft_read_elements(struct nft_socket *s, const char *set, struct nft_elems *r
 	char buf[512];
 	int r;
 
-	nlh = request(buf, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE);
+	nlh = request(s, buf, NFT_MSG_GETSETELEM, NFTA_SET_ELEM_LIST_TABLE);
 	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
 	r = nft_dump(s, nlh, &dump);
 	if (r == 0 && ret->failed)
@@ -221,42 +286,4 @@ int nft_read_elements(struct nft_socket *s, const char *set, struct nft_elems *r
 	nft_elems_sort(ret);
 	drop_lone_end(ret);
 	return 0;
-}
-
-bool nft_has_set(const struct nft_objects *o, const char *name)
-{
-	for (size_t i = 0; i < o->n_sets; i++)
-		if (strcmp(o->sets[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-bool nft_has_chain(const struct nft_objects *o, const char *name)
-{
-	for (size_t i = 0; i < o->n_chains; i++)
-		if (strcmp(o->chains[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-bool nft_same_rules(const struct nft_rule_texts *have, const struct nft_rules *want,
-		    const char *chain)
-{
-	size_t i = 0, j = 0;
-
-	for (;;) {
-		WEIR_AUTO_FREE char *text = NULL;
-
-		while (i < have->n && strcmp(have->items[i].chain, chain) != 0)
-			i++;
-		while (j < want->n && strcmp(want->items[j].chain, chain) != 0)
-			j++;
-		if (i == have->n || j == want->n)
-			return i == have->n && j == want->n;
-		text = nft_rule_text(want->items[j].rule);
-		if (!text || strcmp(text, have->items[i].text) != 0)
-			return false;
-		i++;
-		j++;
-	}
 }

@@ -1,25 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* What the kernel holds in table inet weir. Reads only. */
+/* What the kernel holds in the table of a socket. Reads only. */
 #include "backends/nftables/render.h"
 
 struct nft_rule_texts {
 	struct nft_rule_text {
 		char chain[NFT_NAME_LEN];
-		char *text; /* as nft_rule_text() makes it */
+		uint32_t place; /* in the dump, which has the rules of a chain in order */
+		char *text;	/* as nft_rule_text() makes it */
 	} * items;
-	size_t n, size;
+	uint32_t n, size;
 };
-void nft_rule_texts_free(struct nft_rule_texts *list);
 
-/* Names only; a table that does not exist has none. */
-int nft_read_objects(struct nft_socket *s, struct nft_objects *ret, struct weir_error *err);
-int nft_read_rules(struct nft_socket *s, struct nft_rule_texts *ret, struct weir_error *err);
+/* All but elements. Sorted by name. */
+struct nft_contents {
+	bool exists; /* the table */
+	char comment[NFT_COMMENT_MAX + 1];
+	struct nft_objects objects; /* a kind that weir does not use is NFT_SET_KIND_MAX */
+	struct nft_rule_texts rules;
+};
+void nft_contents_free(struct nft_contents *c);
+/* A table that does not exist is empty. */
+int nft_read_contents(struct nft_socket *s, struct nft_contents *ret, struct weir_error *err);
+
 /* Sorted; a set that does not exist is -ENOENT. */
 int nft_read_elements(struct nft_socket *s, const char *set, struct nft_elems *ret,
 		      struct weir_error *err);
-bool nft_has_set(const struct nft_objects *o, const char *name);
-bool nft_has_chain(const struct nft_objects *o, const char *name);
+
+/* --- looking in there (contents.c) ---------------------------------------------- */
+
+void nft_objects_sort(struct nft_objects *o);
+/* NULL: not there. The lists are sorted. */
+const struct nft_set *nft_find_set(const struct nft_objects *o, const char *name);
+const struct nft_chain *nft_find_chain(const struct nft_objects *o, const char *name);
+/* There is a set of this name that holds and says the same kind of thing. */
+bool nft_has_set(const struct nft_objects *o, const struct nft_set *set);
+void nft_rule_texts_sort(struct nft_rule_texts *list);
 /* The kernel's rules of a chain are those of the list, in the same order. */
 bool nft_same_rules(const struct nft_rule_texts *have, const struct nft_rules *want,
 		    const char *chain);

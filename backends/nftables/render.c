@@ -149,7 +149,7 @@ static void render_ports(const struct nft_class *c, uint8_t protocol, struct nft
 	}
 }
 
-void nft_render_port_set(const struct nft_ruleset *r, const char *set, struct nft_elems *ret)
+static void render_port_set(const struct nft_ruleset *r, const char *set, struct nft_elems *ret)
 {
 	char name[NFT_NAME_LEN];
 
@@ -217,12 +217,12 @@ void nft_render_deny(const struct nft_ruleset *r, uint16_t nflog_group, struct n
 	deny_chain(r, chain);
 	nft_rule_begin(rules, chain);
 	nft_count(rules);
-	nft_log(rules, r->direction, r->id, nflog_group);
+	nft_log(rules, r->direction, r->tag, nflog_group);
 	nft_verdict(rules, NF_DROP, NULL);
 }
 
-void nft_render_ruleset(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_objects *o,
-			struct nft_rules *rules)
+void nft_render_base(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_objects *o,
+		     struct nft_rules *rules)
 {
 	bool peer_is_source = r->direction == WEIR_INGRESS;
 	struct nft_target t = nft_class_target(r, r->classes.items[r->fallback]);
@@ -248,6 +248,12 @@ void nft_render_ruleset(const struct nft_ruleset *r, uint16_t nflog_group, struc
 	deny_chain(r, name);
 	nft_objects_add_chain(o, name, -1, NULL);
 	nft_render_deny(r, nflog_group, rules);
+}
+
+void nft_render_ruleset(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_objects *o,
+			struct nft_rules *rules)
+{
+	nft_render_base(r, nflog_group, o, rules);
 	for (uint32_t i = 0; i < r->classes.n; i++)
 		nft_render_class(r, r->classes.items[i], o, rules);
 }
@@ -289,7 +295,7 @@ void nft_render_peers(const struct nft_addresses *t, const struct nft_ruleset *r
 		render_peer(r, &t->items[t->dirty[i]], f, ret);
 }
 
-void nft_render_nets(const struct nft_ruleset *r, int f, struct nft_elems *ret)
+static void render_nets(const struct nft_ruleset *r, int f, struct nft_elems *ret)
 {
 	for (size_t i = 0; i < r->nets[f].n; i++) {
 		const struct nft_interval *n = &r->nets[f].items[i];
@@ -297,4 +303,13 @@ void nft_render_nets(const struct nft_ruleset *r, int f, struct nft_elems *ret)
 
 		nft_elems_add_range(ret, n->first, n->last, f == NFT_V4 ? 4 : 16, &t);
 	}
+}
+
+void nft_render_constant_set(const struct nft_ruleset *r, const struct nft_set *set,
+			     struct nft_elems *ret)
+{
+	if (set->kind == NFT_SET_PORTS)
+		render_port_set(r, set->name, ret);
+	else if (set->kind == NFT_SET_PREFIX_VMAP)
+		render_nets(r, set->family == AF_INET ? NFT_V4 : NFT_V6, ret);
 }

@@ -4,12 +4,6 @@
 #include "backends/nftables/elements.h"
 #include "backends/nftables/model.h"
 
-struct nft_chain {
-	char name[NFT_NAME_LEN];
-	int hook; /* < 0: not a base chain */
-	char comment[NFT_COMMENT_MAX + 1];
-};
-
 /* What exists beside rules and elements. */
 struct nft_objects {
 	struct nft_set *sets;
@@ -26,10 +20,12 @@ void nft_ruleset_chain(const struct nft_ruleset *r, char *ret);
 void nft_peer_map(const struct nft_ruleset *r, int f, char *ret);
 void nft_net_map(const struct nft_ruleset *r, int f, char *ret);
 
-/* All sets, chains and rules of a ruleset; only those of one class; the rule
- * that reports and drops. */
+/* All sets, chains and rules of a ruleset; all but its classes; only those of
+ * one class; the rule that reports and drops. */
 void nft_render_ruleset(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_objects *o,
 			struct nft_rules *rules);
+void nft_render_base(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_objects *o,
+		     struct nft_rules *rules);
 void nft_render_class(const struct nft_ruleset *r, const struct nft_class *c, struct nft_objects *o,
 		      struct nft_rules *rules);
 void nft_render_deny(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_rules *rules);
@@ -40,8 +36,8 @@ struct nft_target nft_class_target(const struct nft_ruleset *r, const struct nft
 struct nft_target nft_endpoint_target(const struct nft_ruleset *r);
 
 /* Elements, in no order: of the peer map after the pending changes of the
- * addresses, of the map of ranges, and of each set of ports. */
+ * addresses; of a map of ranges or a set of ports, which never change. */
 void nft_render_peers(const struct nft_addresses *t, const struct nft_ruleset *r, int f,
 		      struct nft_elems *ret);
-void nft_render_nets(const struct nft_ruleset *r, int f, struct nft_elems *ret);
-void nft_render_port_set(const struct nft_ruleset *r, const char *set, struct nft_elems *ret);
+void nft_render_constant_set(const struct nft_ruleset *r, const struct nft_set *set,
+			     struct nft_elems *ret);

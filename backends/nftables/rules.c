@@ -54,7 +54,6 @@ void nft_rule_begin(struct nft_rules *rules, const char *chain)
 	rules->n++;
 	snprintf(r->chain, sizeof(r->chain), "%s", chain);
 	nftnl_rule_set_u32(r->rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
-	nftnl_rule_set_str(r->rule, NFTNL_RULE_TABLE, NFT_TABLE);
 	nftnl_rule_set_str(r->rule, NFTNL_RULE_CHAIN, chain);
 }
 
@@ -246,8 +245,7 @@ void nft_count(struct nft_rules *rules)
 	append(rules, "counter");
 }
 
-void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t ruleset,
-	     uint16_t group)
+void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t tag, uint16_t group)
 {
 	struct nftnl_expr *e = append(rules, "log");
 	char prefix[WEIR_DENIED_PREFIX_STRLEN];
@@ -255,7 +253,7 @@ void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t ru
 	if (!e)
 		return;
 	nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX,
-			   weir_denied_prefix_format(direction, ruleset, prefix));
+			   weir_denied_prefix_format(direction, tag, prefix));
 	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, group);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, LOG_SNAPLEN);
 	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_QTHRESHOLD, LOG_THRESHOLD);

@@ -49,8 +49,7 @@ void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const c
 /* Ends. chain is for NFT_JUMP and NFT_GOTO. */
 void nft_verdict(struct nft_rules *rules, int code, const char *chain);
 void nft_count(struct nft_rules *rules);
-void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t ruleset,
-	     uint16_t group);
+void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t tag, uint16_t group);
 
 /* A rule as text, without what the kernel adds to it (handle, counts). malloc'd. */
 char *nft_rule_text(const struct nftnl_rule *rule);

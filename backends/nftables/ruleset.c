@@ -48,6 +48,7 @@ static int copy(const struct nft_ruleset *from, struct nft_ruleset *to)
 	    nft_idmap_copy(&from->members, &to->members) < 0)
 		return -ENOMEM;
 	to->id = from->id;
+	to->tag = from->tag;
 	to->direction = from->direction;
 	to->fallback = from->fallback;
 	memcpy(to->comment, from->comment, sizeof(to->comment));
@@ -89,6 +90,52 @@ static int take_peers(struct nft_ruleset *r, const struct weir_ruleset_change *c
 	return 0;
 }
 
+static bool names(const struct nft_idmap_slot *s)
+{
+	return s->key && s->value != NFT_IDMAP_NONE;
+}
+
+static void close_up(struct nft_ruleset *r, const bool *used, uint32_t *places)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->classes.n; i++) {
+		places[i] = n;
+		if (used[i])
+			r->classes.items[n++] = r->classes.items[i];
+		else
+			free(r->classes.items[i]);
+	}
+	r->classes.n = n;
+	r->fallback = places[r->fallback];
+	for (uint32_t i = 0; i < r->members.size; i++)
+		if (names(&r->members.slots[i]))
+			r->members.slots[i].value = places[r->members.slots[i].value];
+}
+
+/* Classes that nobody is in any more. */
+static int drop_unused(struct nft_ruleset *r)
+{
+	WEIR_AUTO_FREE bool *used = calloc(r->classes.n, sizeof(*used));
+	WEIR_AUTO_FREE uint32_t *places = calloc(r->classes.n, sizeof(*places));
+	uint32_t n = 1;
+
+	if (!used || !places)
+		return -ENOMEM;
+	used[r->fallback] = true;
+	for (uint32_t i = 0; i < r->members.size; i++) {
+		uint32_t place = r->members.slots[i].value;
+
+		if (!names(&r->members.slots[i]) || used[place])
+			continue;
+		used[place] = true;
+		n++;
+	}
+	if (n < r->classes.n)
+		close_up(r, used, places);
+	return 0;
+}
+
 /* The ranges whose class is not that of the fallback. */
 static int take_prefixes(struct nft_ruleset *r, const struct nft_prefix_value *prefixes, size_t n)
 {
@@ -124,10 +171,12 @@ int nft_ruleset_make(const struct nft_ruleset *from, const struct weir_ruleset_c
 	if (!r || (from && copy(from, r) < 0))
 		return -ENOMEM;
 	r->id = change->id;
+	r->tag = weir_ruleset_tag(change->ruleset);
 	r->direction = change->ruleset->direction;
 	describe(r, change->ruleset);
 	if (nft_classes_intern(&r->classes, change->ruleset->fallback, &r->fallback) < 0 ||
-	    take_peers(r, change) < 0 || take_prefixes(r, prefixes, n_prefixes) < 0)
+	    take_peers(r, change) < 0 || drop_unused(r) < 0 ||
+	    take_prefixes(r, prefixes, n_prefixes) < 0)
 		return -ENOMEM;
 	*ret = weir_take(r);
 	return 0;

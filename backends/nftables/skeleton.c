@@ -27,24 +27,16 @@ static const char *const pending[] = {
 	[WEIR_EGRESS] = "pending_egress",
 };
 
-static char digit(int f)
+void nft_dispatch_set(int kind, int f, char *ret)
 {
-	return f == NFT_V4 ? '4' : '6';
-}
+	static const char *const names[] = {
+		[WEIR_INGRESS] = "ingress",
+		[WEIR_EGRESS] = "egress",
+		[NFT_SELF] = "self",
+		[NFT_GUARD] = "guard",
+	};
 
-void nft_endpoint_map(int direction, int f, char *ret)
-{
-	snprintf(ret, NFT_NAME_LEN, "%s%c", directions[direction], digit(f));
-}
-
-void nft_self_set(int f, char *ret)
-{
-	snprintf(ret, NFT_NAME_LEN, "self%c", digit(f));
-}
-
-void nft_guard_set(int f, char *ret)
-{
-	snprintf(ret, NFT_NAME_LEN, "guard%c", digit(f));
+	snprintf(ret, NFT_NAME_LEN, "%s%c", names[kind], f == NFT_V4 ? '4' : '6');
 }
 
 /* Replies, errors about known connections, neighbour discovery. */
@@ -75,7 +67,7 @@ static void render_forward(struct nft_rules *rules)
 
 	render_first(rules, "forward");
 	for (int f = 0; f < NFT_FAMILIES; f++) {
-		nft_self_set(f, set);
+		nft_dispatch_set(NFT_SELF, f, set);
 		nft_rule_begin(rules, "forward");
 		nft_match_addr_pair_set(rules, nft_family(f), set);
 		nft_verdict(rules, NF_ACCEPT, NULL);
@@ -104,12 +96,12 @@ static void render_dispatch(int direction, uint16_t nflog_group, struct nft_rule
 	char name[NFT_NAME_LEN];
 
 	for (int f = 0; f < NFT_FAMILIES; f++) {
-		nft_endpoint_map(direction, f, name);
+		nft_dispatch_set(direction, f, name);
 		nft_rule_begin(rules, directions[direction]);
 		nft_addr_vmap(rules, nft_family(f), source, name);
 	}
 	for (int f = 0; f < NFT_FAMILIES; f++) {
-		nft_guard_set(f, name);
+		nft_dispatch_set(NFT_GUARD, f, name);
 		nft_rule_begin(rules, directions[direction]);
 		nft_match_addr_set(rules, nft_family(f), source, name);
 		nft_verdict(rules, NFT_GOTO, pending[direction]);
@@ -122,17 +114,19 @@ static void render_dispatch(int direction, uint16_t nflog_group, struct nft_rule
 
 void nft_render_skeleton(uint16_t nflog_group, struct nft_objects *o, struct nft_rules *rules)
 {
+	static const uint8_t set_kinds[] = {
+		[WEIR_INGRESS] = NFT_SET_ADDR_VMAP,
+		[WEIR_EGRESS] = NFT_SET_ADDR_VMAP,
+		[NFT_SELF] = NFT_SET_ADDR_PAIRS,
+		[NFT_GUARD] = NFT_SET_PREFIXES,
+	};
 	char name[NFT_NAME_LEN];
 
-	for (int f = 0; f < NFT_FAMILIES; f++) {
-		for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
-			nft_endpoint_map(d, f, name);
-			nft_objects_add_set(o, NFT_SET_ADDR_VMAP, nft_family(f), name);
+	for (int kind = 0; kind < NFT_DISPATCH_KINDS; kind++) {
+		for (int f = 0; f < NFT_FAMILIES; f++) {
+			nft_dispatch_set(kind, f, name);
+			nft_objects_add_set(o, set_kinds[kind], nft_family(f), name);
 		}
-		nft_self_set(f, name);
-		nft_objects_add_set(o, NFT_SET_ADDR_PAIRS, nft_family(f), name);
-		nft_guard_set(f, name);
-		nft_objects_add_set(o, NFT_SET_PREFIXES, nft_family(f), name);
 	}
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
 		nft_objects_add_chain(o, pending[d], -1, "address of a pod that is not known yet");
@@ -145,37 +139,25 @@ void nft_render_skeleton(uint16_t nflog_group, struct nft_objects *o, struct nft
 	render_input(rules);
 }
 
-void nft_render_endpoints(const struct nft_model *m, int direction, int f, struct nft_elems *ret)
+void nft_render_endpoint(const struct nft_model *m, const struct nft_endpoint *e, int direction,
+			 struct nft_elems *ret)
 {
-	for (size_t i = 0; i < m->n_endpoints; i++) {
-		const struct nft_endpoint *e = &m->endpoints[i];
-		const struct nft_ruleset *r = nft_model_ruleset(m, e->rulesets[direction]);
-		struct nft_target t = nft_endpoint_target(r);
-		struct nft_elem *added;
+	const struct nft_ruleset *r = nft_model_ruleset(m, e->rulesets[direction]);
+	struct nft_target t = nft_endpoint_target(r);
+	struct nft_elem *added = nft_elems_add(ret, e->addr.bytes, weir_addr_size(&e->addr), &t);
 
-		if (e->addr.family != nft_family(f))
-			continue;
-		added = nft_elems_add(ret, e->addr.bytes, weir_addr_size(&e->addr), &t);
-		if (added)
-			added->comment = e->comment;
-	}
-	nft_elems_sort(ret);
+	if (added)
+		added->comment = e->comment;
 }
 
-void nft_render_self(const struct nft_model *m, int f, struct nft_elems *ret)
+void nft_render_self(const struct nft_endpoint *e, struct nft_elems *ret)
 {
-	for (size_t i = 0; i < m->n_endpoints; i++) {
-		const struct weir_addr *a = &m->endpoints[i].addr;
-		size_t size = weir_addr_size(a);
-		uint8_t key[32];
+	size_t size = weir_addr_size(&e->addr);
+	uint8_t key[32];
 
-		if (a->family != nft_family(f))
-			continue;
-		memcpy(key, a->bytes, size);
-		memcpy(key + size, a->bytes, size);
-		nft_elems_add(ret, key, 2 * size, NULL);
-	}
-	nft_elems_sort(ret);
+	memcpy(key, e->addr.bytes, size);
+	memcpy(key + size, e->addr.bytes, size);
+	nft_elems_add(ret, key, 2 * size, NULL);
 }
 
 void nft_render_guards(const struct nft_intervals *guards, int f, struct nft_elems *ret)
@@ -183,5 +165,20 @@ void nft_render_guards(const struct nft_intervals *guards, int f, struct nft_ele
 	for (size_t i = 0; i < guards->n; i++)
 		nft_elems_add_range(ret, guards->items[i].first, guards->items[i].last,
 				    f == NFT_V4 ? 4 : 16, NULL);
+	nft_elems_sort(ret);
+}
+
+void nft_render_dispatch(const struct nft_model *m, int kind, int f, struct nft_elems *ret)
+{
+	if (kind == NFT_GUARD)
+		nft_render_guards(&m->guards[f], f, ret);
+	for (size_t i = 0; i < m->n_endpoints && kind != NFT_GUARD; i++) {
+		if (nft_family_index(&m->endpoints[i].addr) != f)
+			continue;
+		if (kind == NFT_SELF)
+			nft_render_self(&m->endpoints[i], ret);
+		else
+			nft_render_endpoint(m, &m->endpoints[i], kind, ret);
+	}
 	nft_elems_sort(ret);
 }

@@ -7,11 +7,12 @@
 
 void nft_render_skeleton(uint16_t nflog_group, struct nft_objects *o, struct nft_rules *rules);
 
-/* egress4, ingress6, self4, guard6 */
-void nft_endpoint_map(int direction, int f, char *ret);
-void nft_self_set(int f, char *ret);
-void nft_guard_set(int f, char *ret);
-/* Their elements, sorted. */
-void nft_render_endpoints(const struct nft_model *m, int direction, int f, struct nft_elems *ret);
-void nft_render_self(const struct nft_model *m, int f, struct nft_elems *ret);
+/* The sets that tell endpoints apart: by direction, a pod to itself, guards. */
+enum { NFT_SELF = WEIR_DIRECTION_MAX, NFT_GUARD, NFT_DISPATCH_KINDS };
+void nft_dispatch_set(int kind, int f, char *ret); /* egress4, ingress6, self4, guard6 */
+/* All their elements, sorted; those of one endpoint; guards. */
+void nft_render_dispatch(const struct nft_model *m, int kind, int f, struct nft_elems *ret);
+void nft_render_endpoint(const struct nft_model *m, const struct nft_endpoint *e, int direction,
+			 struct nft_elems *ret);
+void nft_render_self(const struct nft_endpoint *e, struct nft_elems *ret);
 void nft_render_guards(const struct nft_intervals *guards, int f, struct nft_elems *ret);

@@ -21,19 +21,19 @@ static void differs(struct check *c, const char *what, const char *name, const c
 }
 
 static void check_rules(struct check *c, const struct nft_objects *o, const struct nft_rules *want,
-			const struct nft_objects *have, const struct nft_rule_texts *texts)
+			const struct nft_contents *have)
 {
 	for (size_t i = 0; i < o->n_chains; i++) {
 		const char *name = o->chains[i].name;
 
-		if (!nft_has_chain(have, name))
+		if (!nft_find_chain(&have->objects, name))
 			differs(c, "chain", name, "missing");
-		else if (!nft_same_rules(texts, want, name))
+		else if (!nft_same_rules(&have->rules, want, name))
 			differs(c, "chain", name, "its rules are not those that were applied");
 	}
 }
 
-static int check_set(struct check *c, const struct nft_objects *have, const char *name,
+static int check_set(struct check *c, const struct nft_contents *have, const char *name,
 		     struct nft_elems *want)
 {
 	WEIR_CLEANUP(nft_elems_free) struct nft_elems found = { 0 }, gone = { 0 }, come = { 0 };
@@ -42,7 +42,7 @@ static int check_set(struct check *c, const struct nft_objects *have, const char
 	size_t n;
 	int r;
 
-	if (!nft_has_set(have, name)) {
+	if (!nft_find_set(&have->objects, name)) {
 		differs(c, "set", name, "missing");
 		return 0;
 	}
@@ -71,71 +71,49 @@ static int check_set(struct check *c, const struct nft_objects *have, const char
 	return 0;
 }
 
-static int check_ports(struct check *c, const struct nft_ruleset *r, const struct nft_objects *o,
-		       const struct nft_objects *have)
+static int check_sets(struct check *c, const struct nft_ruleset *r, const struct nft_objects *o,
+		      const struct nft_contents *have)
 {
 	int ret = 0;
 
 	for (size_t i = 0; i < o->n_sets && ret == 0; i++) {
+		const struct nft_set *set = &o->sets[i];
 		WEIR_CLEANUP(nft_elems_free) struct nft_elems want = { 0 };
 
-		if (o->sets[i].kind != NFT_SET_PORTS)
-			continue;
-		nft_render_port_set(r, o->sets[i].name, &want);
-		ret = check_set(c, have, o->sets[i].name, &want);
+		if (set->kind == NFT_SET_ADDR_VMAP)
+			nft_render_peers(&c->n->model.addresses, r,
+					 set->family == AF_INET ? NFT_V4 : NFT_V6, &want);
+		else
+			nft_render_constant_set(r, set, &want);
+		ret = check_set(c, have, set->name, &want);
 	}
 	return ret;
 }
 
 static int check_ruleset(struct check *c, const struct nft_ruleset *r,
-			 const struct nft_objects *have, const struct nft_rule_texts *texts)
+			 const struct nft_contents *have)
 {
 	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
 	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
-	char name[NFT_NAME_LEN];
-	int ret;
 
 	nft_render_ruleset(r, c->n->nflog_group, &o, &rules);
-	check_rules(c, &o, &rules, have, texts);
-	ret = check_ports(c, r, &o, have);
-	for (int f = 0; f < NFT_FAMILIES && ret == 0; f++) {
-		WEIR_CLEANUP(nft_elems_free) struct nft_elems peers = { 0 }, nets = { 0 };
-
-		nft_render_peers(&c->n->model.addresses, r, f, &peers);
-		nft_peer_map(r, f, name);
-		ret = check_set(c, have, name, &peers);
-		nft_render_nets(r, f, &nets);
-		nft_net_map(r, f, name);
-		if (ret == 0 && nets.n)
-			ret = check_set(c, have, name, &nets);
-	}
-	return ret;
+	check_rules(c, &o, &rules, have);
+	return check_sets(c, r, &o, have);
 }
 
-static int check_dispatch(struct check *c, const struct nft_objects *have)
+static int check_dispatch(struct check *c, const struct nft_contents *have)
 {
-	const struct nft_model *m = &c->n->model;
 	char name[NFT_NAME_LEN];
 	int r = 0;
 
-	for (int f = 0; f < NFT_FAMILIES && r == 0; f++) {
-		WEIR_CLEANUP(nft_elems_free) struct nft_elems self = { 0 }, guards = { 0 };
-
-		for (int d = 0; d < WEIR_DIRECTION_MAX && r == 0; d++) {
+	for (int kind = 0; kind < NFT_DISPATCH_KINDS; kind++) {
+		for (int f = 0; f < NFT_FAMILIES && r == 0; f++) {
 			WEIR_CLEANUP(nft_elems_free) struct nft_elems want = { 0 };
 
-			nft_render_endpoints(m, d, f, &want);
-			nft_endpoint_map(d, f, name);
+			nft_render_dispatch(&c->n->model, kind, f, &want);
+			nft_dispatch_set(kind, f, name);
 			r = check_set(c, have, name, &want);
 		}
-		nft_render_self(m, f, &self);
-		nft_self_set(f, name);
-		if (r == 0)
-			r = check_set(c, have, name, &self);
-		nft_render_guards(&m->guards[f], f, &guards);
-		nft_guard_set(f, name);
-		if (r == 0)
-			r = check_set(c, have, name, &guards);
 	}
 	return r;
 }
@@ -152,23 +130,21 @@ static bool concerns(const struct check *c, const struct nft_ruleset *r)
 
 int nft_verify(struct nft *n, const struct weir_addr *addr, struct weir_error *err)
 {
-	WEIR_CLEANUP(nft_objects_free) struct nft_objects have = { 0 }, o = { 0 };
+	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
+	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
 	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
-	WEIR_CLEANUP(nft_rule_texts_free) struct nft_rule_texts texts = { 0 };
 	struct check c = { .n = n, .addr = addr, .err = err };
-	int r = nft_read_objects(&n->socket, &have, err);
+	int r = nft_read_contents(&n->socket, &have, err);
 
-	if (r == 0)
-		r = nft_read_rules(&n->socket, &texts, err);
 	if (r < 0)
 		return r;
 	if (addr && !nft_model_endpoint(&n->model, addr))
 		differs(&c, "endpoint", "of this address", "was never applied");
 	nft_render_skeleton(n->nflog_group, &o, &rules);
-	check_rules(&c, &o, &rules, &have, &texts);
+	check_rules(&c, &o, &rules, &have);
 	r = check_dispatch(&c, &have);
 	for (size_t i = 0; i < n->model.n_rulesets && r == 0; i++)
 		if (concerns(&c, n->model.rulesets[i]))
-			r = check_ruleset(&c, n->model.rulesets[i], &have, &texts);
+			r = check_ruleset(&c, n->model.rulesets[i], &have);
 	return r < 0 ? r : c.differences;
 }

@@ -135,7 +135,9 @@ static void force_denied(struct weir_annotator *a, const struct weir_flow *flow,
 		now = weir_compiler_ruleset_of(a->world->compiler, pod, flow->direction);
 	*side = (struct weir_decision){.verdict = WEIR_DENIED,
 				       .reason = WEIR_REASON_ISOLATED,
-				       .ruleset = now && now->id == flow->ruleset ? now : NULL};
+				       .ruleset = now};
+	if (now && weir_ruleset_tag(now) != flow->ruleset)
+		side->ruleset = NULL; /* other policies than those that dropped it */
 }
 
 void weir_annotate_denied(struct weir_annotator *a, const struct weir_flow *flow,

@@ -41,7 +41,7 @@ struct weir_flow {
 	bool pending;        /* DENIED: guard range, no endpoint yet */
 	bool expired;        /* END: its time had run out; else somebody deleted it */
 	uint32_t id;         /* conntrack id; DENIED: 0 */
-	uint32_t ruleset;    /* DENIED: the ruleset that dropped it, 0 unknown */
+	uint32_t ruleset;    /* DENIED: tag of the ruleset that dropped it, 0 unknown */
 	uint64_t time;       /* ns since the epoch: when it happened */
 	uint64_t start;      /* ns since the epoch, 0 unknown: when the connection began */
 	uint64_t packets[2], bytes[2];

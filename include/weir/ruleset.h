@@ -52,6 +52,11 @@ struct weir_ruleset {
 	const struct weir_class *fallback;         /* for every identity that is not named */
 };
 
+/* Its direction and policies as a number, never 0: unlike the id the same in
+ * every process, so that it can stand in a kernel that outlives this one. Two
+ * rulesets may have the same. */
+uint32_t weir_ruleset_tag(const struct weir_ruleset *ruleset);
+
 /*
  * What has changed since the last time: the one thing that a backend's apply
  * gets. Level-triggered: entries say how it shall be, not what to do.

@@ -6,13 +6,18 @@
  */
 #include "weir/backend.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -307,6 +312,76 @@ static void random_changes_leave_what_a_fresh_start_builds(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+/* How many transactions nf_tables has committed here. */
+static uint32_t kernel_generation(void)
+{
+	struct {
+		struct nlmsghdr nlh;
+		struct nfgenmsg nfg;
+	} ask = { .nlh = { .nlmsg_len = sizeof(ask),
+			   .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN,
+			   .nlmsg_flags = NLM_F_REQUEST } };
+	int fd = socket(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+	struct {
+		struct nlmsghdr nlh;
+		struct nfgenmsg nfg;
+		struct nlattr attr; /* NFTA_GEN_ID comes first */
+		uint32_t id;
+		char rest[256];
+	} answer;
+
+	assert_int_equal(send(fd, &ask, sizeof(ask), 0), sizeof(ask));
+	assert_true(recv(fd, &answer, sizeof(answer), 0) > 0);
+	close(fd);
+	assert_int_equal(answer.attr.nla_type, NFTA_GEN_ID);
+	return ntohl(answer.id);
+}
+
+/* The whole world again, told to b: nothing is sent that changes anything. */
+static void nothing_changes(struct weir_backend *b, struct change_space *s, const struct world *is)
+{
+	struct world nothing = { 0 };
+	struct weir_error err = { "" };
+	uint32_t before = kernel_generation();
+	int ms = 0;
+
+	memset(nothing.peers, 0xFF, sizeof(nothing.peers));
+	make_changes(s, &nothing, is);
+	s->changes.full = true;
+	if (weir_backend_apply(b, &s->changes, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(weir_backend_settle(b, &ms, &err), 0);
+	assert_int_equal(ms, -1);
+	assert_int_equal(kernel_generation(), before);
+}
+
+static void a_restart_changes_nothing(void **state)
+{
+	WEIR_AUTO_FREE struct change_space *s = calloc(1, sizeof(*s));
+	struct weir_backend *b = *state, *other = NULL;
+	struct weir_error err = { "" };
+	struct world was = { 0 }, is;
+
+	srand(2);
+	memset(was.peers, 0xFF, sizeof(was.peers));
+	is = was;
+	make_changes(s, &was, &is);
+	s->changes.full = true;
+	apply(b, &s->changes);
+	for (int i = 0; i < 100; i++) {
+		shuffle(&is);
+		make_changes(s, &was, &is);
+		apply(b, &s->changes);
+		was = is;
+		nothing_changes(b, s, &is); /* a repair */
+		assert_int_equal(weir_backend_open(&config, "nftables", &other, NULL, &err), 0);
+		nothing_changes(other, s, &is); /* another process */
+		weir_backend_close(&b);
+		b = weir_take(other);
+		*state = b;
+	}
+}
+
 static void meddling_is_found_and_repaired(void **state)
 {
 	WEIR_AUTO_FREE struct change_space *s = calloc(1, sizeof(*s));
@@ -384,6 +459,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(meddling_is_found_and_repaired, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_restart_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_tables_are_not_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_endpoint_without_its_ruleset_is_refused, setup,
 						teardown),

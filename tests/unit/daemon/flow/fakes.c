@@ -56,10 +56,15 @@ static void make_policy(struct weir_policy *p, struct weir_rule *rule)
 				  .tier = WEIR_TIER_NETWORK_POLICY,
 				  .isolates = {[WEIR_INGRESS] = true}};
 	isolating[0] = policy = p;
-	ruleset = (struct weir_ruleset){.id = FAKE_RULESET,
+	ruleset = (struct weir_ruleset){.id = 42,
 					.direction = WEIR_INGRESS,
 					.n_policies = 1,
 					.policies = isolating};
+}
+
+uint32_t fake_ruleset_tag(void)
+{
+	return weir_ruleset_tag(&ruleset);
 }
 
 static void drop_policy(struct weir_policy *p)

@@ -13,9 +13,6 @@
 
 extern struct weir_world fake_world;
 
-/* Which ruleset the compiler has for local's ingress. */
-#define FAKE_RULESET 42
-
 void fake_world_open(void);
 /* Fails the test when references to strings are left. */
 void fake_world_close(void);
@@ -26,3 +23,6 @@ void fake_world_allow_all(bool yes);
 
 struct weir_flow fake_flow(enum weir_flow_event event, uint32_t id, const char *src, uint16_t sport,
 			   const char *dst, uint16_t dport);
+
+/* The tag of the ruleset that isolates local's ingress. */
+uint32_t fake_ruleset_tag(void);

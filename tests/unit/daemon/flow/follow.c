@@ -301,7 +301,7 @@ static struct weir_flow deny(uint16_t sport, uint16_t dport)
 	struct weir_flow flow = fake_flow(WEIR_FLOW_DENIED, 0, REMOTE, sport, LOCAL, dport);
 
 	flow.direction = WEIR_INGRESS;
-	flow.ruleset = FAKE_RULESET;
+	flow.ruleset = fake_ruleset_tag();
 	flow.length = 60;
 	return flow;
 }
