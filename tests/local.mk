@@ -29,3 +29,7 @@ tests_unit_oracle_oracle_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LI
 endif
 dist_check_SCRIPTS += tests/conformance.py
 TESTS += tests/conformance.py
+# Random clusters; --seed and --count by hand.
+EXTRA_DIST += tests/oracle/cluster.py tests/random/generate.py
+dist_check_SCRIPTS += tests/random/clusters.py
+TESTS += tests/random/clusters.py

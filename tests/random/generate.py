@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random clusters with random NetworkPolicies: every clause of the API, over a small vocabulary,
+so that selectors hit, ranges touch and named ports mean different things.
+"""
+import ipaddress
+
+KEYS = ("app", "tier", "env")
+VALUES = ("a", "b", "c", "")
+PORT_NAMES = ("http", "dns", "admin")
+PORTS = (53, 80, 81, 443, 8080)
+PROTOCOLS = ("TCP", "UDP", "SCTP")
+OUTSIDE = ("192.0.2.10", "2001:db8::10")
+COLUMNS = [("TCP", 80), ("TCP", 81), ("TCP", 8080), ("UDP", 53), ("UDP", 80), ("SCTP", 80),
+           ("SCTP", 443), ("ICMP", 0)]
+
+
+def chance(rng, p):
+    return rng.random() < p
+
+
+def labels(rng):
+    return {k: rng.choice(VALUES) for k in KEYS if chance(rng, 0.6)}
+
+
+def named_ports(rng):
+    """A name is another number in each pod, or another protocol, or not there."""
+    return {n: f"{rng.choice(PORTS)}/{rng.choice(PROTOCOLS)}" for n in PORT_NAMES
+            if chance(rng, 0.6)}
+
+
+def requirement(rng, keys):
+    operator = rng.choice(("In", "NotIn", "Exists", "DoesNotExist"))
+    found = {"key": rng.choice(keys), "operator": operator}
+    if operator in ("In", "NotIn"):
+        found["values"] = rng.sample(VALUES, rng.randint(1, 3))
+    return found
+
+
+def selector(rng, keys=KEYS):
+    kind = rng.random()
+    if kind < 0.25:
+        return {}
+    found = {}
+    if kind < 0.7:
+        found["matchLabels"] = {rng.choice(keys): rng.choice(VALUES)}
+    if kind > 0.6:
+        found["matchExpressions"] = [requirement(rng, keys) for _ in range(rng.randint(1, 2))]
+    return found
+
+
+def namespace_selector(rng, names):
+    if chance(rng, 0.3):
+        return {"matchLabels": {"kubernetes.io/metadata.name": rng.choice(names)}}
+    return selector(rng)
+
+
+def block(rng, addresses):
+    """Around an address that is used, so that borders are near."""
+    ip = ipaddress.ip_address(rng.choice(addresses))
+    bits = ip.max_prefixlen
+    length = rng.choice((0, 8, bits - 8, bits - 4, bits - 3, bits - 2, bits - 1, bits, bits))
+    net = ipaddress.ip_network(f"{ip}/{length}", strict=False)
+    found = {"cidr": str(net)}
+    if length < bits and chance(rng, 0.5):
+        other = [a for a in map(ipaddress.ip_address, addresses)
+                 if a.version == ip.version and a in net]
+        found["except"] = [
+            str(ipaddress.ip_network(f"{rng.choice(other)}/{rng.randint(length + 1, bits)}",
+                                     strict=False)) for _ in range(rng.randint(1, 2))]
+    return {"ipBlock": found}
+
+
+def peer(rng, names, addresses):
+    kind = rng.random()
+    if kind < 0.35:
+        return block(rng, addresses)
+    found = {}
+    if kind < 0.7:
+        found["podSelector"] = selector(rng)
+    if kind > 0.55:
+        found["namespaceSelector"] = namespace_selector(rng, names)
+    return found
+
+
+def port(rng):
+    found = {}
+    if chance(rng, 0.7):
+        found["protocol"] = rng.choice(PROTOCOLS)
+    kind = rng.random()
+    if kind < 0.3:
+        found["port"] = rng.choice(PORT_NAMES)
+    elif kind < 0.6:
+        found["port"] = rng.choice(PORTS)
+    elif kind < 0.85:
+        found["port"] = rng.choice((1, 52, 53, 79, 80, 81, 443))
+        found["endPort"] = found["port"] + rng.choice((0, 1, 2, 27, 400, 60000))
+    return found
+
+
+def some(rng, make, p_absent=0.25):
+    """A list, an empty one, or nothing."""
+    kind = rng.random()
+    if kind < p_absent:
+        return None
+    return [make() for _ in range(rng.randint(1, 3))] if kind > p_absent + 0.08 else []
+
+
+def rule(rng, key, names, addresses):
+    found = {key: some(rng, lambda: peer(rng, names, addresses)),
+             "ports": some(rng, lambda: port(rng), 0.4)}
+    return {k: v for k, v in found.items() if v is not None}
+
+
+def policy(rng, names, addresses):
+    spec = {"podSelector": selector(rng)}
+    for key, peers in (("ingress", "from"), ("egress", "to")):
+        if chance(rng, 0.65):
+            spec[key] = [rule(rng, peers, names, addresses) for _ in range(rng.randint(0, 3))]
+    types = rng.choice((None, None, [], ["Ingress"], ["Egress"], ["Ingress", "Egress"]))
+    if types is not None:
+        spec["policyTypes"] = types
+    return spec
+
+
+def new_pods(rng, names):
+    pods = {}
+    for number in range(2, 2 + rng.randint(2, 9)):
+        ips = [f"10.77.0.{number}", f"fd77::{number:x}"]
+        if chance(rng, 0.3):
+            ips.pop(rng.randint(0, 1))
+        pods[f"{rng.choice(names)}/pod-{number}"] = {"ips": ips}
+    return pods
+
+
+def cluster(rng, pods=None):
+    """pods: {"namespace/name": {"ips": [...]}} when they are given; they get labels and ports."""
+    names = sorted({key.split("/")[0] for key in pods}) if pods else ["shop", "bank", "guests"]
+    pods = {key: dict(pod) for key, pod in (pods or new_pods(rng, names)).items()}
+    for pod in pods.values():
+        pod.update(labels=labels(rng), ports=named_ports(rng))
+    addresses = [ip for pod in pods.values() for ip in pod["ips"]] + list(OUTSIDE)
+    return {"namespaces": {name: labels(rng) for name in names}, "pods": pods,
+            "policies": {f"{rng.choice(names)}/policy-{i}": policy(rng, names, addresses)
+                         for i in range(rng.randint(1, 6))}}
