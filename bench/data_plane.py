@@ -43,7 +43,11 @@ def linear(n, client):
               for i in range(n - 1)]
     rules += [f"ip saddr {client} tcp dport {PORT} accept", "ct state new drop"]
     body = "\n".join(rules)
-    return f"table inet peer {{ chain forward {{ type filter hook forward priority 0;\n{body}\n}} }}"
+    return chain(body)
+
+
+def chain(body):
+    return f"table inet peer {{\nchain forward {{\ntype filter hook forward priority 0\n{body}\n}}\n}}\n"
 
 
 class Contender:
@@ -60,8 +64,7 @@ class Contender:
         elif kind == "linear":
             self.nft(linear(int(number), self.client.addr(4)))
         elif kind == "conntrack":
-            self.nft("table inet peer { chain forward { type filter hook forward priority 0;"
-                     " ct state established accept\n } }")
+            self.nft(chain("ct state established accept"))
         if kind != "bare":
             self.node.host.sysctl("net.netfilter.nf_conntrack_tcp_timeout_close", 1)
 

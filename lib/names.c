@@ -9,7 +9,6 @@
 #include <strings.h>
 
 #include "weir/cleanup.h"
-#include "weir/compiler.h"
 #include "weir/flow.h"
 #include "weir/object.h"
 #include "weir/policy.h"

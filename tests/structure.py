@@ -33,8 +33,6 @@ MUST_NOT = {
     "plugin": ({"backend.h", "compiler.h", "ruleset.h", "policy.h", "record.h", "wire.h"},
                "the plugin asks the daemon and stays small"),
 }
-# names.c is the table of names of all enumerations, also of those of compiler.h
-EXCEPTIONS = {("lib/names.c", "compiler.h")}
 BACKENDS = {"nftables", "ebpf", "delegate", "fake"}
 # What policy/ and lib/ may take from the system has no I/O in it.
 PURE_NOT = {"fcntl.h", "sys/socket.h", "pthread.h", "time.h", "sys/stat.h", "unistd.h"}
@@ -76,7 +74,7 @@ def check_include(folder, path, kind, name):
         if not os.path.exists(os.path.join(TOP, "include", name)):
             complain(path, f"includes {name}, which does not exist")
         forbidden, why = MUST_NOT.get(folder, (set(), ""))
-        if header in forbidden and (relative, header) not in EXCEPTIONS:
+        if header in forbidden:
             complain(path, f"includes {name}: {why}")
         return
     if name in ("config.h",):

@@ -47,19 +47,6 @@ bool weir_changes_empty(const struct weir_changes *changes);
 
 /* --- evaluation over the compiled tables ---------------------------------- */
 
-/* Why a side decided as it did. */
-enum weir_reason {
-	WEIR_REASON_NOT_ENDPOINT, /* this side is not a pod of this node: nothing to say */
-	WEIR_REASON_NO_POLICY,    /* no policy selects the pod in this direction */
-	WEIR_REASON_RULE,         /* the rule decided */
-	WEIR_REASON_ISOLATED,     /* policies select the pod, no rule matched */
-	WEIR_REASON_SELF,         /* a pod may talk to its own address */
-	WEIR_REASON_OWN_NODE,     /* set by the caller, who knows the node's addresses */
-	WEIR_REASON_PENDING,      /* an address of a guard range without an endpoint */
-	WEIR_REASON_MAX
-};
-const char *weir_reason_name(enum weir_reason reason);
-
 struct weir_decision {
 	uint8_t verdict;
 	uint8_t reason;

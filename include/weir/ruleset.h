@@ -21,6 +21,19 @@
 enum weir_verdict { WEIR_ALLOWED, WEIR_DENIED, WEIR_VERDICT_MAX };
 const char *weir_verdict_name(enum weir_verdict verdict); /* "allowed", "denied" */
 
+/* Why a side decided as it did. */
+enum weir_reason {
+	WEIR_REASON_NOT_ENDPOINT, /* this side is not a pod of this node: nothing to say */
+	WEIR_REASON_NO_POLICY,    /* no policy selects the pod in this direction */
+	WEIR_REASON_RULE,         /* the rule decided */
+	WEIR_REASON_ISOLATED,     /* policies select the pod, no rule matched */
+	WEIR_REASON_SELF,         /* a pod may talk to its own address */
+	WEIR_REASON_OWN_NODE,     /* set by the caller, who knows the node's addresses */
+	WEIR_REASON_PENDING,      /* an address of a guard range without an endpoint */
+	WEIR_REASON_MAX
+};
+const char *weir_reason_name(enum weir_reason reason);
+
 #define WEIR_IDENTITY_NONE 0u    /* no such identity */
 #define WEIR_IDENTITY_WORLD_4 1u /* 0.0.0.0/0: any IPv4 address that nothing else names */
 #define WEIR_IDENTITY_WORLD_6 2u /* ::/0 */

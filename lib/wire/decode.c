@@ -11,7 +11,7 @@
 #include "lib/wire/batch.h"
 #include "lib/wire/reader.h"
 #include "weir/cleanup.h"
-#include "weir/compiler.h"
+#include "weir/ruleset.h"
 #include "weir/flow.h"
 #include "weir/wire.h"
 

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "weir/cleanup.h"
-#include "weir/compiler.h"
+#include "weir/ruleset.h"
 #include "weir/flow.h"
 #include "weir/object.h"
 #include "weir/wire.h"

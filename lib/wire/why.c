@@ -3,7 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "weir/compiler.h"
+#include "weir/ruleset.h"
 #include "weir/flow.h"
 #include "weir/ruleset.h"
 #include "weir/wire.h"
