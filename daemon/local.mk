@@ -4,7 +4,7 @@
 LIBDAEMON = daemon/libweird.a
 # What a program that contains the whole daemon links
 WEIRD_LIBS = $(LIBDAEMON) $(LIBPOLICY) $(LIBBACKENDS) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
-	$(MNL_LIBS) $(NFTNL_LIBS) $(NFCT_LIBS) $(NFLOG_LIBS) $(NLROUTE_LIBS) $(ZMQ_LIBS) \
+	$(MNL_LIBS) $(NFTNL_LIBS) $(NLROUTE_LIBS) $(ZMQ_LIBS) \
 	$(MSGPACK_LIBS) $(UV_LIBS) $(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) -lpthread
 noinst_LIBRARIES += daemon/libweird.a
 sbin_PROGRAMS += daemon/weird
