@@ -2,7 +2,8 @@
 """weird is killed (SIGKILL) at random points of changes under traffic, and started again.
 
 No wrong verdict meanwhile; afterwards the kernel holds what the manifests say: it is in sync, CHECK
-finds every endpoint enforced, and a purge and fresh start come to the same rules.
+finds every endpoint enforced, one more start changes nothing in the kernel, and a purge and fresh
+start come to the same rules.
 """
 import json
 import os
@@ -48,6 +49,17 @@ def shape(node):
     return count
 
 
+def nothing_changes(node):
+    """A start into a world that is as it was commits nothing to the kernel."""
+    time.sleep(0.1)
+    before = node.host.nft_generation()
+    for sig in (signal.SIGKILL, signal.SIGTERM):
+        node.stop(sig)
+        node.start()
+        time.sleep(0.1)
+        assert node.host.nft_generation() == before, f"after {sig}: the kernel was written to"
+
+
 def test_kill_under_traffic(node):
     seed = int(os.environ.get("WEIR_SEED", "7"))
     rng = random.Random(seed)
@@ -64,7 +76,7 @@ def test_kill_under_traffic(node):
     assert status["state"]["inSync"], status
     for pod in node.pods.values():
         node.chain.call(node.chain.plugins[-1], "CHECK", pod.container, pod.path, pod.args, pod.result)
-    time.sleep(0.1)
+    nothing_changes(node)
     after = shape(node)
     node.stop()
     node.host.run("nft", "delete", "table", "inet", "weir")

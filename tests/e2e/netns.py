@@ -10,6 +10,7 @@ import errno
 import os
 import selectors
 import socket
+import struct
 import subprocess
 import threading
 import time
@@ -17,6 +18,7 @@ import time
 CLONE_NEWNET = 0x40000000
 RUN_NETNS = "/run/netns"
 IPPROTO_SCTP = 132
+NETLINK_NETFILTER = 12
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -100,6 +102,14 @@ class Place:
         kind, proto = SOCKET_TYPES[protocol]
         with inside(self.path):
             return socket.socket(family, kind | socket.SOCK_NONBLOCK, proto)
+
+    def nft_generation(self):
+        """How many transactions nf_tables has committed in here (NFT_MSG_GETGEN)."""
+        with inside(self.path):
+            s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
+        with s:
+            s.send(struct.pack("=IHHIIBBH", 20, 10 << 8 | 16, 1, 1, 0, 0, 0, 0))
+            return struct.unpack_from(">I", s.recv(4096), 24)[0]
 
     def listen(self, port, protocol="tcp", addr=None):
         """Echoes on the port, on all addresses of both families (or on addr), until the end."""
