@@ -56,6 +56,7 @@ backends_libbackends_a_SOURCES += \
 	backends/nftables/render.h \
 	backends/nftables/rules.c \
 	backends/nftables/rules.h \
+	backends/nftables/replace.c \
 	backends/nftables/ruleset.c \
 	backends/nftables/settle.c \
 	backends/nftables/skeleton.c \

@@ -113,15 +113,19 @@ static void stats(const struct weir_backend *b, struct weir_backend_stats *ret)
 
 static int purge(const struct weir_backend_config *config, struct weir_error *err)
 {
-	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { .table = NFT_TABLE };
+	static const char *const tables[] = { NFT_TABLE, NFT_TABLE_NEXT };
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { 0 };
 	bool uncertain = false;
 	struct nft_socket s;
 	int r = nft_socket_open(&s, err);
 
 	if (r < 0)
 		return r;
-	nft_add_table(&b, NFT_TABLE_COMMENT); /* so that deleting finds one */
-	nft_delete_table(&b);
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(tables); i++) {
+		b.table = tables[i];
+		nft_add_table(&b, NFT_TABLE_COMMENT); /* so that deleting finds one */
+		nft_delete_table(&b);
+	}
 	r = nft_batch_send(&s, &b, &uncertain, err);
 	nft_socket_close(&s);
 	return r;

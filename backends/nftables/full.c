@@ -204,9 +204,20 @@ static int mark_old(struct nft *n, const struct nft_contents *have)
 	return 0;
 }
 
+int nft_put_in_force(struct nft *n, const struct nft_contents *have, struct weir_error *err)
+{
+	int r = build(n, have, err);
+
+	if (r < 0)
+		return r;
+	r = mark_old(n, have);
+	return r < 0 ? weir_error_errno(err, -r, "sweep") : 0;
+}
+
 int nft_apply_full(struct nft *n, const struct weir_changes *changes, struct weir_error *err)
 {
 	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
+	bool usable;
 	int r;
 
 	n->needs_full = true; /* until all of it has been seen to work */
@@ -217,11 +228,12 @@ int nft_apply_full(struct nft *n, const struct weir_changes *changes, struct wei
 	r = nft_check_endpoints(&n->model, err);
 	if (r == 0)
 		r = nft_read_contents(&n->socket, &have, err);
-	if (r == 0)
-		r = build(n, &have, err);
 	if (r < 0)
 		return r;
-	r = mark_old(n, &have);
+	usable = nft_is_usable(n, &have);
+	r = usable ? nft_put_in_force(n, &have, err) : nft_replace_table(n, err);
+	if (r == 0 && (have.next_exists || !usable))
+		r = nft_drop_table(n, NFT_TABLE_NEXT, err);
 	n->needs_full = r < 0;
-	return r < 0 ? weir_error_errno(err, -r, "sweep") : 0;
+	return r;
 }

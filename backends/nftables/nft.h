@@ -45,6 +45,14 @@ int nft_verify(struct nft *n, const struct weir_addr *addr, struct weir_error *e
 int nft_recognise(struct nft *n, const struct nft_contents *have, bool *known,
 		  struct weir_error *err);
 
+/* full.c: the model, in the table of the socket, which holds this */
+int nft_put_in_force(struct nft *n, const struct nft_contents *have, struct weir_error *err);
+/* replace.c: can the table be repaired? The model in a table laid out anew;
+ * NFT_TABLE_NEXT is left to be dropped. */
+bool nft_is_usable(const struct nft *n, const struct nft_contents *have);
+int nft_replace_table(struct nft *n, struct weir_error *err);
+int nft_drop_table(struct nft *n, const char *table, struct weir_error *err);
+
 /* Put a ruleset under a new key into the kernel, where nothing refers to it
  * yet. May send several batches. */
 int nft_prepare_ruleset(struct nft *n, const struct nft_ruleset *r, struct nft_batch *b,

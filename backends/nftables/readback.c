@@ -74,8 +74,11 @@ static int read_table(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *name = attr_of(nlh, NFTA_TABLE_NAME);
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 
-	if (nfg->nfgen_family != NFPROTO_INET || !name ||
-	    strcmp(mnl_attr_get_str(name), r->table) != 0)
+	if (nfg->nfgen_family != NFPROTO_INET || !name)
+		return MNL_CB_OK;
+	if (strcmp(mnl_attr_get_str(name), NFT_TABLE_NEXT) == 0)
+		r->into->next_exists = true;
+	if (strcmp(mnl_attr_get_str(name), r->table) != 0)
 		return MNL_CB_OK;
 	r->into->exists = true;
 	read_comment(attr_of(nlh, NFTA_TABLE_USERDATA), r->into->comment);
@@ -122,7 +125,9 @@ static int read_set(const struct nlmsghdr *nlh, void *data)
 
 static void forget_table(void *data)
 {
-	((struct reading *)data)->into->exists = false;
+	struct nft_contents *c = ((struct reading *)data)->into;
+
+	c->exists = c->next_exists = false;
 }
 
 static void forget_chains(void *data)

@@ -14,7 +14,8 @@ struct nft_rule_texts {
 
 /* All but elements. Sorted by name. */
 struct nft_contents {
-	bool exists; /* the table */
+	bool exists;	  /* the table */
+	bool next_exists; /* NFT_TABLE_NEXT */
 	char comment[NFT_COMMENT_MAX + 1];
 	struct nft_objects objects; /* a kind that weir does not use is NFT_SET_KIND_MAX */
 	struct nft_rule_texts rules;

@@ -421,6 +421,40 @@ static void meddling_is_found_and_repaired(void **state)
 	}
 }
 
+/* What can be no table of ours is replaced; all of what it denies stays denied. */
+static void another_layout_is_replaced(void **state)
+{
+	WEIR_AUTO_FREE struct change_space *s = calloc(1, sizeof(*s));
+	static const char *const layouts[] = {
+		"add table inet weir { comment \"weir: layout 0\"; }",
+		"add table inet weir; add set inet weir egress4 { type inet_service; }",
+		"add table inet weir; add chain inet weir forward { type filter hook forward "
+		"priority 5; policy drop; }",
+		"add table inet weir; add chain inet weir egress { type filter hook input "
+		"priority 0; }; add table inet weir_next; add set inet weir_next self4 "
+		"{ type inet_service; }",
+		"add table inet weir_next; add chain inet weir_next forward", /* was killed */
+	};
+	struct world was = { 0 }, is = { 0 };
+	char command[512];
+
+	memset(is.peers, 0xFF, sizeof(is.peers));
+	memset(was.peers, 0xFF, sizeof(was.peers));
+	is.exists[0] = is.endpoint[1] = true;
+	is.fallback[0] = 1;
+	is.identity[2] = 10;
+	is.rulesets[1][WEIR_INGRESS] = 1;
+	make_changes(s, &was, &is);
+	s->changes.full = true;
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(layouts); i++) {
+		snprintf(command, sizeof(command),
+			 "nft flush ruleset && echo '%s' | nft -f -", layouts[i]);
+		assert_int_equal(system(command), 0);
+		apply(*state, &s->changes);
+		assert_int_equal(system("test \"$(nft list tables)\" = 'table inet weir'"), 0);
+	}
+}
+
 static void other_tables_are_not_touched(void **state)
 {
 	WEIR_AUTO_FREE struct change_space *s = calloc(1, sizeof(*s));
@@ -460,6 +494,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(meddling_is_found_and_repaired, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restart_changes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(another_layout_is_replaced, setup, teardown),
 		cmocka_unit_test_setup_teardown(other_tables_are_not_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_endpoint_without_its_ruleset_is_refused, setup,
 						teardown),
