@@ -55,7 +55,7 @@ class Contender:
         self.name = name
         kind, _, number = name.partition("-")
         weir = kind == "weir"
-        self.node = Node(f"dp-{name}", primary="ptp", families=(4,), start=weir, weir=weir)
+        self.node = Node("dp" + name.replace("-", ""), primary="ptp", families=(4,), start=weir, weir=weir)
         self.client = self.node.add_pod("shop", "client", {"app": "client"})
         self.server = self.node.add_pod("shop", "server", {"app": "server"})
         if weir:

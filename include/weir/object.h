@@ -30,8 +30,8 @@ int weir_protocol_parse(const char *text, uint8_t *ret);
 
 struct weir_namespace {
 	const char *name;
-	const struct weir_labels *labels; /* as the API server has them, with
-					     kubernetes.io/metadata.name (added when absent) */
+	const struct weir_labels *labels; /* as the API server has them: always with
+					     kubernetes.io/metadata.name: NAME */
 };
 
 /* A named container port. */

@@ -256,14 +256,14 @@ int weir_field_labels(struct weir_decoder *d, const struct weir_path *path, cons
 	pairs = calloc((size_t)cJSON_GetArraySize(map) + 1, sizeof(*pairs));
 	if (!pairs)
 		return weir_error_errno(d->err, ENOMEM, "%s", here.text);
-	if (extra && !weir_field(map, extra->key))
-		pairs[n++] = *extra;
 	cJSON_ArrayForEach (label, map) {
 		r = check_label(d, &here, label);
 		if (r < 0)
 			return r;
 		pairs[n++] = (struct weir_label_input){label->string, label->valuestring};
 	}
+	if (extra)
+		pairs[n++] = *extra; /* the last of a key wins */
 	*ret = weir_pool_labels(d->pool, pairs, n);
 	return *ret ? 0 : weir_error_errno(d->err, ENOMEM, "%s", here.text);
 }

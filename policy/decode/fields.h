@@ -54,7 +54,7 @@ int weir_field_string(struct weir_decoder *d, const char *text, const char **ret
 int weir_field_name(struct weir_decoder *d, const cJSON *json, const char **ret_ns,
 		    const char **ret_name);
 /* A map of strings at key of object, interned; the empty set when absent.
- * extra, when given, is added unless the map has its key. */
+ * extra, when given, is added, in place of what the map has under its key. */
 int weir_field_labels(struct weir_decoder *d, const struct weir_path *path, const cJSON *object,
 		      const char *key, const struct weir_label_input *extra,
 		      const struct weir_labels **ret);

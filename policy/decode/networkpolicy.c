@@ -61,7 +61,7 @@ static int decode_except(struct weir_decoder *d, const struct weir_path *path, c
 static int decode_block(struct weir_decoder *d, const struct weir_path *path, const cJSON *block,
 			struct weir_peer *peer)
 {
-	static const char *const known[] = {"cidr", "except", NULL};
+	static const char *const known[] = { "cidr", "except", NULL };
 	struct weir_path at_cidr = weir_path_key(path, "cidr");
 	struct weir_path at_except = weir_path_key(path, "except");
 	const char *cidr = NULL;
@@ -98,7 +98,7 @@ static int decode_pods_peer(struct weir_decoder *d, const struct weir_path *path
 static int decode_peer(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
 		       struct weir_peer *peer)
 {
-	static const char *const known[] = {"podSelector", "namespaceSelector", "ipBlock", NULL};
+	static const char *const known[] = { "podSelector", "namespaceSelector", "ipBlock", NULL };
 	struct weir_path at_block = weir_path_key(path, "ipBlock");
 	const cJSON *pods = NULL, *namespaces = NULL, *block = NULL;
 	int r;
@@ -146,7 +146,7 @@ static int decode_end_port(struct weir_decoder *d, const struct weir_path *path,
 static int decode_port(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
 		       struct weir_port *ret)
 {
-	static const char *const known[] = {"protocol", "port", "endPort", NULL};
+	static const char *const known[] = { "protocol", "port", "endPort", NULL };
 	struct weir_path at_port = weir_path_key(path, "port");
 	struct weir_path at_end = weir_path_key(path, "endPort");
 	const cJSON *port = weir_field(json, "port"), *end = weir_field(json, "endPort");
@@ -226,12 +226,12 @@ static int decode_ports(struct weir_decoder *d, const struct weir_path *path, co
 	return 0;
 }
 
-static const char *const peers_key[] = {[WEIR_INGRESS] = "from", [WEIR_EGRESS] = "to"};
+static const char *const peers_key[] = { [WEIR_INGRESS] = "from", [WEIR_EGRESS] = "to" };
 
 static int decode_rule(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
 		       struct weir_rule *rule)
 {
-	const char *const known[] = {peers_key[rule->direction], "ports", NULL};
+	const char *const known[] = { peers_key[rule->direction], "ports", NULL };
 	struct weir_path at_peers = weir_path_key(path, known[0]);
 	struct weir_path at_ports = weir_path_key(path, "ports");
 	const cJSON *peers = NULL, *ports = NULL;
@@ -272,7 +272,7 @@ static int decode_rules(struct weir_decoder *d, const struct weir_path *spec, co
 		struct weir_path at = weir_path_index(&path, index);
 		struct weir_rule *rule = &p->rules[direction][index];
 
-		*rule = (struct weir_rule){.policy = p, .index = index, .action = WEIR_ACCEPT};
+		*rule = (struct weir_rule){ .policy = p, .index = index, .action = WEIR_ACCEPT };
 		rule->direction = (uint8_t)direction;
 		r = decode_rule(d, &at, item, rule);
 		if (r < 0)
@@ -316,8 +316,8 @@ static int decode_types(struct weir_decoder *d, const struct weir_path *spec, co
 
 static int decode_spec(struct weir_decoder *d, const cJSON *json, struct weir_policy *p)
 {
-	static const char *const known[] = {"podSelector", "policyTypes", "ingress", "egress",
-					    NULL};
+	static const char *const known[] = { "podSelector", "policyTypes", "ingress", "egress",
+					     NULL };
 	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "spec");
 	struct weir_path at_pods = weir_path_key(&path, "podSelector");
 	const cJSON *spec = NULL, *pods = NULL;
@@ -361,6 +361,29 @@ static int decode_mode(struct weir_decoder *d, const cJSON *metadata, struct wei
 	return 0;
 }
 
+/* metav1.ObjectMeta: a misspelt "namespace" would protect another namespace. */
+static const char *const object_meta[] = {
+	"annotations",
+	"clusterName",
+	"creationTimestamp",
+	"deletionGracePeriodSeconds",
+	"deletionTimestamp",
+	"finalizers",
+	"generateName",
+	"generation",
+	"labels",
+	"managedFields",
+	"name",
+	"namespace",
+	"ownerReferences",
+	"resourceVersion",
+	"selfLink",
+	"uid",
+	NULL,
+};
+
+#define GENERATION_MAX 9007199254740991.0 /* a double's last whole number: 2^53 - 1 */
+
 static int decode_metadata(struct weir_decoder *d, const cJSON *json, struct weir_policy *p)
 {
 	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "metadata");
@@ -371,8 +394,12 @@ static int decode_metadata(struct weir_decoder *d, const cJSON *json, struct wei
 	if (r < 0)
 		return r;
 	metadata = weir_field(json, "metadata");
+	r = weir_field_known(d, &path, metadata, object_meta);
+	if (r < 0)
+		return r;
 	generation = weir_field(metadata, "generation");
-	if (cJSON_IsNumber(generation))
+	if (cJSON_IsNumber(generation) && generation->valuedouble >= 0 &&
+	    generation->valuedouble <= GENERATION_MAX)
 		p->generation = (int64_t)generation->valuedouble;
 	r = weir_field_text(d, &path, metadata, "uid", &uid);
 	if (r == 0 && uid)
@@ -382,8 +409,8 @@ static int decode_metadata(struct weir_decoder *d, const cJSON *json, struct wei
 
 static int check_envelope(struct weir_decoder *d, const cJSON *json)
 {
-	static const char *const known[] = {"apiVersion", "kind",   "metadata",
-					    "spec",	  "status", NULL};
+	static const char *const known[] = { "apiVersion", "kind",   "metadata",
+					     "spec",	   "status", NULL };
 	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "apiVersion");
 	const char *version = NULL;
 	int r;
@@ -403,7 +430,7 @@ static int check_envelope(struct weir_decoder *d, const cJSON *json)
 int weir_networkpolicy_decode(struct weir_pool *pool, const cJSON *json, struct weir_policy **ret,
 			      struct weir_error *err)
 {
-	struct weir_decoder d = {pool, err};
+	struct weir_decoder d = { pool, err };
 	struct weir_policy *p = calloc(1, sizeof(*p));
 	int r;
 

@@ -43,6 +43,8 @@ static int add_port(struct weir_decoder *d, const struct weir_path *path, const 
 		r = weir_field_protocol(d, path, json, &port.protocol);
 	if (r < 0)
 		return r;
+	if (pod->n_ports == UINT16_MAX)
+		return weir_field_error(d, path, "more than %d named ports", UINT16_MAX);
 	grown = realloc(pod->ports, (pod->n_ports + 1u) * sizeof(*grown));
 	if (!grown)
 		return weir_error_errno(d->err, ENOMEM, "%s", path->text);
