@@ -5,7 +5,7 @@
 
 #include "config.h"
 
-#ifdef WEIR_HAVE_SYSTEMD
+#if WEIR_HAVE_SYSTEMD
 #include <stdint.h>
 #include <systemd/sd-daemon.h>
 

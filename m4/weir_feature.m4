@@ -17,6 +17,7 @@ AC_DEFUN([WEIR_FEATURE], [
     [$4
      AC_DEFINE([WEIR_HAVE_]m4_toupper([$1]), [1], [$2])
      AS_VAR_APPEND([weir_features], [" +$1"])],
-    [AS_VAR_APPEND([weir_features], [" -$1"])])
+    [AC_DEFINE([WEIR_HAVE_]m4_toupper([$1]), [0], [$2])
+     AS_VAR_APPEND([weir_features], [" -$1"])])
   AM_CONDITIONAL([WEIR_HAVE_]m4_toupper([$1]), [test $weir_have = yes])
 ])

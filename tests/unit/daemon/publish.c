@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Publisher over real libzmq: what was offered is received or counted, exactly. */
-#include <cmocka.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zmq.h>
+
+#include <cmocka.h>
 
 #include "daemon/publish/publish.h"
 #include "weir/cleanup.h"
