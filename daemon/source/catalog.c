@@ -20,12 +20,12 @@ static struct weir_name entry_key(const void *item)
 {
 	const struct weir_manifest_entry *e = item;
 
-	return (struct weir_name){e->name, e->namespace_, e->kind};
+	return (struct weir_name){ e->name, e->namespace_, e->kind };
 }
 
 int weir_catalog_init(struct weir_catalog *c, struct weir_world *world, struct weir_error *err)
 {
-	*c = (struct weir_catalog){.world = world, .entries.key = entry_key};
+	*c = (struct weir_catalog){ .world = world, .entries.key = entry_key };
 	if (getrandom(&c->key, sizeof(c->key), 0) != sizeof(c->key))
 		return weir_error_errno(err, errno, "getrandom");
 	return 0;
@@ -234,7 +234,7 @@ static void load_known(struct weir_catalog *c, struct weir_manifest *m, const st
 {
 	struct weir_manifest_entry *e = entry_of(c, m, p->kind, p->namespace_, p->name);
 	uint64_t fingerprint = weir_fingerprint(&c->key, p->json);
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 
 	if (!e) {
 		report_object(c, m, p, "out of memory");
@@ -256,7 +256,7 @@ static void load_object(struct weir_catalog *c, struct weir_manifest *m, const s
 {
 	const char *kind = text_at(json, "kind"), *api = text_at(json, "apiVersion");
 	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(json, "metadata");
-	struct place p = {.doc = doc, .json = json, .name = text_at(meta, "name")};
+	struct place p = { .doc = doc, .json = json, .name = text_at(meta, "name") };
 
 	if (!kind || !api) {
 		report(c, m, "%s:%u: not an object: apiVersion or kind is missing", m->name,
@@ -302,29 +302,41 @@ static void load_root(struct weir_catalog *c, struct weir_manifest *m, const str
 
 /* --- one text ------------------------------------------------------------------- */
 
+/* It could be about any object: those that are missing now stay. */
+static void load_unreadable(struct weir_catalog *c, struct weir_manifest *m,
+			    const struct weir_error *err)
+{
+	report(c, m, "%s (the last good state of what is missing stays)", err->text);
+	m->unnamed = true;
+	m->shadowed = true;
+}
+
 void weir_catalog_load(struct weir_catalog *c, struct weir_manifest *m, const char *text,
 		       size_t len)
 {
-	struct weir_doc **docs = NULL;
-	struct weir_error err = {""};
-	size_t n = 0;
+	struct weir_docs_cursor cursor;
+	struct weir_doc *doc = NULL;
+	struct weir_error err;
+	int r;
 
-	if (weir_docs_parse(text, len, m->name, &docs, &n, &err) < 0) {
-		weir_catalog_fail(c, m, err.text);
-		return;
-	}
 	clear_reports(m);
 	m->stale = false;
 	m->round++;
 	pthread_mutex_lock(&c->world->lock);
-	for (size_t i = 0; i < n; i++)
-		load_root(c, m, docs[i], weir_doc_root(docs[i]));
+	weir_docs_begin(&cursor, text, len, m->name);
+	while ((r = weir_docs_next(&cursor, &doc, &err)) != 0) {
+		if (r < 0)
+			load_unreadable(c, m, &err);
+		else
+			load_root(c, m, doc, weir_doc_root(doc));
+		weir_doc_free(&doc);
+	}
+	weir_docs_end(&cursor);
 	/* A broken object without a name could be any of those that are missing:
 	 * a typing error in a name must not open traffic. */
 	if (!m->unnamed)
 		sweep(c, m);
 	pthread_mutex_unlock(&c->world->lock);
-	weir_docs_free(&docs, n);
 }
 
 void weir_catalog_fail(struct weir_catalog *c, struct weir_manifest *m, const char *error)

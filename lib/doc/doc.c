@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Documents: a cJSON tree and the line of each of its nodes. Chooses the
- * reader, and checks what both readers must refuse alike.
+ * Documents: a cJSON tree and the line of each of its nodes. Checks what both
+ * readers must refuse alike. Which documents a text consists of: docs.c.
  */
 #include "lib/doc/doc.h"
 
@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "weir/cleanup.h"
+
+#define FEW_KEYS 12 /* for which to compare each with each is faster than to sort */
 
 int weir_doc_note_line(struct weir_doc *doc, const cJSON *node, unsigned line)
 {
@@ -25,7 +27,7 @@ int weir_doc_note_line(struct weir_doc *doc, const cJSON *node, unsigned line)
 		l->entries = entries;
 		l->size = size;
 	}
-	l->entries[l->n++] = (struct weir_doc_line){node, line};
+	l->entries[l->n++] = (struct weir_doc_line){ node, line };
 	return 0;
 }
 
@@ -48,6 +50,12 @@ struct weir_doc *weir_doc_list_add(struct weir_doc_list *list)
 	return doc;
 }
 
+void weir_doc_list_clear(struct weir_doc_list *list)
+{
+	weir_docs_free(&list->docs, list->n);
+	*list = (struct weir_doc_list){ 0 };
+}
+
 static int compare_nodes(const void *a, const void *b)
 {
 	const struct weir_doc_line *x = a, *y = b;
@@ -60,17 +68,13 @@ static int compare_keys(const void *a, const void *b)
 	return strcmp((*(cJSON *const *)a)->string, (*(cJSON *const *)b)->string);
 }
 
-/* The second of two children with one key, NULL when there is none. */
-static int find_duplicate(const cJSON *object, const cJSON **ret)
+/* Of many keys: sorted, equal ones are neighbours. */
+static int find_duplicate_sorted(const cJSON *object, size_t n, const cJSON **ret)
 {
-	size_t n = (size_t)cJSON_GetArraySize(object), i = 0;
-	WEIR_AUTO_FREE const cJSON **children = NULL;
+	WEIR_AUTO_FREE const cJSON **children = calloc(n, sizeof(*children));
 	const cJSON *child;
+	size_t i = 0;
 
-	*ret = NULL;
-	if (n < 2)
-		return 0;
-	children = calloc(n, sizeof(*children));
 	if (!children)
 		return -ENOMEM;
 	cJSON_ArrayForEach (child, object)
@@ -79,6 +83,20 @@ static int find_duplicate(const cJSON *object, const cJSON **ret)
 	for (i = 1; i < n; i++)
 		if (strcmp(children[i - 1]->string, children[i]->string) == 0)
 			*ret = children[i];
+	return 0;
+}
+
+/* The second of two children with one key, NULL when there is none. */
+static int find_duplicate(const cJSON *object, const cJSON **ret)
+{
+	size_t n = (size_t)cJSON_GetArraySize(object);
+
+	if (n > FEW_KEYS)
+		return find_duplicate_sorted(object, n, ret);
+	for (const cJSON *a = object->child; a; a = a->next)
+		for (const cJSON *b = object->child; b != a; b = b->next)
+			if (strcmp(a->string, b->string) == 0)
+				*ret = a;
 	return 0;
 }
 
@@ -120,63 +138,30 @@ const cJSON *weir_doc_root(const struct weir_doc *doc)
 
 unsigned weir_doc_line(const struct weir_doc *doc, const cJSON *node)
 {
-	struct weir_doc_line key = {.node = node}, *found;
+	struct weir_doc_line key = { .node = node }, *found;
 
+	if (doc->json)
+		return weir_doc_json_line(doc, node);
 	if (!doc->lines.n)
 		return 0;
 	found = bsearch(&key, doc->lines.entries, doc->lines.n, sizeof(key), compare_nodes);
 	return found ? found->line : 0;
 }
 
-static void doc_free(struct weir_doc *doc)
+void weir_doc_free(struct weir_doc **doc)
 {
-	cJSON_Delete(doc->root);
-	free(doc->lines.entries);
-	free(doc);
+	struct weir_doc *old = weir_take(*doc);
+
+	if (!old)
+		return;
+	cJSON_Delete(old->root);
+	free(old->lines.entries);
+	free(old);
 }
 
 void weir_docs_free(struct weir_doc ***docs, size_t n)
 {
 	for (size_t i = 0; *docs && i < n; i++)
-		doc_free((*docs)[i]);
-	free(*docs);
-	*docs = NULL;
-}
-
-static int first_character(const char *text, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!strchr(" \t\r\n", text[i]) || !text[i])
-			return text[i];
-	return 0;
-}
-
-/* One JSON value. JSON documents behind each other, with "---" between them,
- * are YAML; no string of JSON has a line break, so this finds no other. */
-static bool is_json(const char *text, size_t len)
-{
-	int first = first_character(text, len);
-
-	return (first == '{' || first == '[') && !memmem(text, len, "\n---", 4);
-}
-
-int weir_docs_parse(const char *text, size_t len, const char *name, struct weir_doc ***ret_docs,
-		    size_t *ret_n, struct weir_error *err)
-{
-	struct weir_doc_list list = {0};
-	int r;
-
-	if (is_json(text, len))
-		r = weir_doc_read_json(text, len, name, &list, err);
-	else
-		r = weir_doc_read_yaml(text, len, name, &list, err);
-	for (size_t i = 0; r == 0 && i < list.n; i++)
-		r = weir_doc_finish(list.docs[i], name, err);
-	if (r < 0) {
-		weir_docs_free(&list.docs, list.n);
-		return r;
-	}
-	*ret_docs = list.docs;
-	*ret_n = list.n;
-	return 0;
+		weir_doc_free(&(*docs)[i]);
+	free(weir_take(*docs));
 }

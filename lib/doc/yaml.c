@@ -23,7 +23,7 @@ struct anchor {
 
 struct reader {
 	yaml_parser_t parser;
-	const char *name;
+	const struct weir_doc_part *part;
 	struct weir_doc_list *list;
 	struct weir_doc *doc;
 	cJSON *open[WEIR_DOC_DEPTH_MAX + 1]; /* containers that are not closed yet */
@@ -31,23 +31,24 @@ struct reader {
 	char *key; /* of the mapping entry whose value comes next */
 	struct anchor *anchors;
 	size_t n_anchors;
-	size_t nodes;
+	size_t nodes;	/* of this document */
+	size_t *copies; /* that aliases have made, in the whole text */
 	struct weir_error *err;
 };
 
-static unsigned line_of(const yaml_event_t *event)
+static unsigned line_of(const struct reader *r, const yaml_event_t *event)
 {
-	return (unsigned)event->start_mark.line + 1;
+	return (unsigned)event->start_mark.line + r->part->line;
 }
 
 static int fail(struct reader *r, const yaml_event_t *event, const char *what)
 {
-	return weir_error_set(r->err, EINVAL, "%s:%u: %s", r->name, line_of(event), what);
+	return weir_error_set(r->err, EINVAL, "%s:%u: %s", r->part->name, line_of(r, event), what);
 }
 
 static int no_memory(struct reader *r)
 {
-	return weir_error_errno(r->err, ENOMEM, "%s", r->name);
+	return weir_error_errno(r->err, ENOMEM, "%s", r->part->name);
 }
 
 /* --- scalars ---------------------------------------------------------------- */
@@ -92,9 +93,9 @@ static bool is_based(const char *s, const char *prefix, const char *digits)
 
 static cJSON *plain_scalar(const char *s)
 {
-	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-	static const char *const trues[] = {"true", "True", "TRUE", NULL};
-	static const char *const falses[] = {"false", "False", "FALSE", NULL};
+	static const char *const nulls[] = { "", "~", "null", "Null", "NULL", NULL };
+	static const char *const trues[] = { "true", "True", "TRUE", NULL };
+	static const char *const falses[] = { "false", "False", "FALSE", NULL };
 
 	if (is_one_of(s, nulls))
 		return cJSON_CreateNull();
@@ -151,8 +152,8 @@ static int place(struct reader *r, const yaml_event_t *event, cJSON *node)
 		r->doc->root = node;
 	}
 	if (++r->nodes > WEIR_DOC_NODES_MAX)
-		return fail(r, event, "too many nodes in one text: split it");
-	return weir_doc_note_line(r->doc, node, line_of(event)) < 0 ? no_memory(r) : 0;
+		return fail(r, event, "too many nodes in one document: split it");
+	return weir_doc_note_line(r->doc, node, line_of(r, event)) < 0 ? no_memory(r) : 0;
 }
 
 static int remember_anchor(struct reader *r, const yaml_char_t *name, cJSON *node)
@@ -198,8 +199,8 @@ static int on_alias(struct reader *r, const yaml_event_t *event)
 			continue;
 		if (is_open(r, node))
 			return fail(r, event, "an alias within what it names");
-		r->nodes += count_nodes(node);
-		if (r->nodes > WEIR_DOC_NODES_MAX)
+		*r->copies += count_nodes(node);
+		if (*r->copies > WEIR_DOC_NODES_MAX)
 			return fail(r, event, "aliases grow to too many nodes");
 		return place(r, event, cJSON_Duplicate(node, 1));
 	}
@@ -263,6 +264,7 @@ static void end_document(struct reader *r)
 		r->list->n--;
 	}
 	r->doc = NULL;
+	r->nodes = 0;
 	forget_anchors(r);
 }
 
@@ -299,7 +301,8 @@ static int parse_failed(struct reader *r)
 {
 	const yaml_parser_t *p = &r->parser;
 
-	return weir_error_set(r->err, EINVAL, "%s:%zu: %s%s%s", r->name, p->problem_mark.line + 1,
+	return weir_error_set(r->err, EINVAL, "%s:%zu: %s%s%s", r->part->name,
+			      p->problem_mark.line + r->part->line,
 			      p->problem ? p->problem : "not valid YAML", p->context ? " " : "",
 			      p->context ? p->context : "");
 }
@@ -323,15 +326,15 @@ static int read_events(struct reader *r)
 	return 0;
 }
 
-int weir_doc_read_yaml(const char *text, size_t len, const char *name, struct weir_doc_list *list,
+int weir_doc_read_yaml(const struct weir_doc_part *part, size_t *copies, struct weir_doc_list *list,
 		       struct weir_error *err)
 {
-	struct reader r = {.name = name, .list = list, .err = err};
+	struct reader r = { .part = part, .list = list, .copies = copies, .err = err };
 	int ret;
 
 	if (!yaml_parser_initialize(&r.parser))
 		return no_memory(&r);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, len);
+	yaml_parser_set_input_string(&r.parser, (const unsigned char *)part->text, part->len);
 	ret = read_events(&r);
 	forget_anchors(&r);
 	free(r.key);
