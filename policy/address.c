@@ -4,17 +4,24 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-static struct weir_prefix key_of(const struct weir_addr *addr)
+static uint32_t hash_addr(const struct weir_addr *addr)
 {
-	return (struct weir_prefix){.addr = *addr, .len = weir_addr_bits(addr)};
+	uint64_t halves[2];
+
+	memcpy(halves, addr->bytes, sizeof(halves));
+	return weir_hash_add(weir_hash_add(addr->family, halves[0]), halves[1]);
+}
+
+static bool address_is(const void *item, const void *addr)
+{
+	return weir_addr_compare(&((const struct address *)item)->addr, addr) == 0;
 }
 
 struct address *weir_address_find(const struct weir_compiler *c, const struct weir_addr *addr)
 {
-	struct weir_prefix key = key_of(addr);
-
-	return (struct address *)weir_trie_find(&c->addresses, &key);
+	return weir_table_find(&c->addresses, hash_addr(addr), address_is, addr);
 }
 
 int weir_address_touch(struct weir_compiler *c, struct address *a)
@@ -30,8 +37,8 @@ static int claim(struct weir_compiler *c, struct claim *cl, const struct weir_ad
 		a = calloc(1, sizeof(*a));
 		if (!a)
 			return -ENOMEM;
-		a->node.key = key_of(addr);
-		if (weir_trie_insert(&c->addresses, &a->node) < 0) {
+		a->addr = *addr;
+		if (weir_table_add(&c->addresses, hash_addr(addr), a) < 0) {
 			free(a);
 			return -ENOMEM;
 		}
@@ -67,13 +74,35 @@ int weir_address_release(struct weir_compiler *c, struct pod *pod)
 	return 0;
 }
 
+static struct named *prefix_around(const struct weir_compiler *c, const struct address *a)
+{
+	struct weir_prefix key = weir_prefix_of_one(&a->addr);
+
+	return weir_named_of(c, &key);
+}
+
+/* Looks at every address. There is no index from prefixes to the addresses in
+ * them: it would cost each address more than all else that is known of it. */
+int weir_addresses_retrace(struct weir_compiler *c)
+{
+	struct address *a;
+
+	for (uint32_t i = 0; (a = weir_table_next(&c->addresses, &i));) {
+		if (!a->identity || a->queued || a->identity->prefix == prefix_around(c, a))
+			continue;
+		if (weir_address_touch(c, a) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int identify(struct weir_compiler *c, struct address *a)
 {
 	const struct pod *pod = a->top ? a->top->pod : NULL;
 	struct identity *old = a->identity, *now = NULL;
 
 	if (pod && weir_identity_get(c, pod->space, pod->pod->labels, pod->ports,
-				     weir_named_of(c, &a->node.key), &now) < 0)
+				     prefix_around(c, a), &now) < 0)
 		return -ENOMEM;
 	if (now == old)
 		return 0;
@@ -101,8 +130,9 @@ void weir_addresses_sweep(struct weir_compiler *c)
 		struct address *a = c->q_addresses.at[i];
 
 		a->queued = false;
-		if (a->top || weir_trie_remove(&c->addresses, &a->node) < 0)
+		if (a->top)
 			continue;
+		weir_table_remove(&c->addresses, hash_addr(&a->addr), a);
 		free(a);
 	}
 	c->q_addresses.n = 0;

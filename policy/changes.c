@@ -68,7 +68,16 @@ static bool same_pod(const struct weir_pod *a, const struct weir_pod *b)
  * with that address; the pod wins. */
 static const struct named *named_at(const struct weir_compiler *c, const struct address *a)
 {
-	return (const struct named *)weir_trie_find(&c->prefixes, &a->node.key);
+	struct weir_prefix key = weir_prefix_of_one(&a->addr);
+
+	return (const struct named *)weir_trie_find(&c->prefixes, &key);
+}
+
+/* ... and the other way round. */
+static bool is_address(const struct weir_compiler *c, const struct named *n)
+{
+	return n->node.key.len == weir_addr_bits(&n->node.key.addr) &&
+	       weir_address_find(c, &n->node.key.addr);
 }
 
 static void note_address(struct weir_compiler *c, struct weir_changes *ch, struct address *a)
@@ -83,7 +92,7 @@ static void note_address(struct weir_compiler *c, struct weir_changes *ch, struc
 		now = n->identity->id;
 	if (before != now || !same_pod(a->committed_pod, pod))
 		ch->addresses[ch->n_addresses++] =
-			(struct weir_address_change){a->node.key, now, pod};
+			(struct weir_address_change){weir_prefix_of_one(&a->addr), now, pod};
 	a->committed = a->identity ? a->identity->id : WEIR_IDENTITY_NONE;
 }
 
@@ -91,7 +100,7 @@ static void note_endpoint(struct weir_changes *ch, struct address *a)
 {
 	const struct pod *pod = a->top && a->top->pod->profile ? a->top->pod : NULL;
 	struct weir_endpoint_change e = {
-		.addr = a->node.key.addr,
+		.addr = a->addr,
 		.pod = pod ? pod->pod : NULL,
 	};
 	bool differs = a->committed_endpoint != (pod != NULL);
@@ -128,7 +137,7 @@ static int collect_addresses(struct weir_compiler *c, struct weir_changes *ch)
 		struct named *named = c->dirty_named.at[i];
 		uint32_t now = named->in_force ? named->identity->id : WEIR_IDENTITY_NONE;
 
-		if (now != named->committed && !weir_trie_find(&c->addresses, &named->node.key))
+		if (now != named->committed && !is_address(c, named))
 			ch->addresses[ch->n_addresses++] =
 				(struct weir_address_change){named->node.key, now, NULL};
 	}
@@ -184,24 +193,21 @@ struct listing {
 	struct weir_changes *ch;
 };
 
-static int list_address(void *data, struct weir_trie_node *node)
+static void list_address(struct weir_changes *ch, const struct address *a)
 {
-	struct listing *l = data;
-	const struct address *a = (const struct address *)node;
-	struct weir_endpoint_change e = {.addr = node->key.addr};
+	struct weir_endpoint_change e = {.addr = a->addr};
 	const struct pod *pod = a->top ? a->top->pod : NULL;
 
 	if (!a->identity || !pod)
-		return 0;
-	l->ch->addresses[l->ch->n_addresses++] =
-		(struct weir_address_change){node->key, a->identity->id, pod->pod};
+		return;
+	ch->addresses[ch->n_addresses++] = (struct weir_address_change){
+		weir_prefix_of_one(&a->addr), a->identity->id, pod->pod};
 	if (!pod->profile)
-		return 0;
+		return;
 	e.pod = pod->pod;
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++)
 		e.rulesets[d] = pod->profile->rulesets[d] ? pod->profile->rulesets[d]->pub.id : 0;
-	l->ch->endpoints[l->ch->n_endpoints++] = e;
-	return 0;
+	ch->endpoints[ch->n_endpoints++] = e;
 }
 
 static int list_named(void *data, struct weir_trie_node *node)
@@ -209,7 +215,7 @@ static int list_named(void *data, struct weir_trie_node *node)
 	struct listing *l = data;
 	const struct named *n = (const struct named *)node;
 
-	if (n->in_force && !weir_trie_find(&l->c->addresses, &node->key))
+	if (n->in_force && !is_address(l->c, n))
 		l->ch->addresses[l->ch->n_addresses++] =
 			(struct weir_address_change){node->key, n->identity->id, NULL};
 	return 0;
@@ -255,16 +261,17 @@ int weir_changes_list(const struct weir_compiler *c, struct weir_changes *ch)
 {
 	struct listing l = {c, ch};
 	const struct ruleset *rs;
-	size_t n_addresses = 0, n_named = 0;
+	const struct address *a;
+	size_t n_addresses = c->addresses.n, n_named = 0;
 
-	walk_both(&c->addresses, count_node, &n_addresses);
 	walk_both(&c->prefixes, count_node, &n_named);
 	ch->addresses = malloc((n_addresses + n_named + 1) * sizeof(*ch->addresses));
 	ch->endpoints = malloc((n_addresses + 1) * sizeof(*ch->endpoints));
 	ch->rulesets = malloc((c->rulesets.n + 1) * sizeof(*ch->rulesets));
 	if (!ch->addresses || !ch->endpoints || !ch->rulesets)
 		return -ENOMEM;
-	walk_both(&c->addresses, list_address, &l);
+	for (uint32_t i = 0; (a = weir_table_next(&c->addresses, &i));)
+		list_address(ch, a);
 	walk_both(&c->prefixes, list_named, &l);
 	for (uint32_t i = 0; (rs = weir_table_next(&c->rulesets, &i));) {
 		if (list_ruleset(rs, &ch->rulesets[ch->n_rulesets]) < 0)

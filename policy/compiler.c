@@ -17,27 +17,9 @@ static int add_world(struct weir_compiler *c, uint8_t family)
 	return weir_named_get(c, &world, &n);
 }
 
-static int free_node(void *data, struct weir_trie_node *node)
+static void free_named(struct weir_trie_node *node)
 {
-	return weir_vec_push(data, node);
-}
-
-static void free_trie(struct weir_trie *t, bool named)
-{
-	static const struct weir_prefix worlds[] = {{.addr.family = AF_INET},
-						    {.addr.family = AF_INET6}};
-	struct weir_vec all = {0};
-
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(worlds); i++)
-		weir_trie_walk(t, &worlds[i], free_node, &all);
-	weir_trie_clear(t);
-	for (uint32_t i = 0; i < all.n; i++) {
-		if (named)
-			weir_named_free(all.at[i]);
-		else
-			free(all.at[i]);
-	}
-	weir_vec_free(&all);
+	weir_named_free((struct named *)node);
 }
 
 #define FREE_TABLE(table, type, free_fn)                                                           \
@@ -97,13 +79,13 @@ static void free_all(struct weir_compiler *c)
 	FREE_TABLE(&c->spaces, struct space, weir_space_free);
 	FREE_TABLE(&c->policies, struct policy, weir_policy_record_free);
 	FREE_TABLE(&c->pods, struct pod, free);
+	FREE_TABLE(&c->addresses, struct address, free);
 	weir_table_free(&c->namespaces);
 	if (c->cluster)
 		weir_space_free(c->cluster);
 	weir_index_free(&c->subject_index);
 	weir_index_free(&c->peer_index);
-	free_trie(&c->prefixes, true);
-	free_trie(&c->addresses, false);
+	weir_trie_clear(&c->prefixes, free_named);
 	free_queues(c);
 	weir_scratch_free(&c->scratch);
 	free(c);
@@ -278,8 +260,10 @@ static void learn_keys(struct weir_compiler *c, const struct weir_policy *p)
 		for (uint32_t i = 0; i < p->n_rules[d]; i++) {
 			const struct weir_rule *r = &p->rules[d][i];
 
-			for (uint32_t j = 0; j < r->n_peers; j++)
-				learn_key(c, &r->peers[j].namespaces);
+			for (uint32_t j = 0; j < r->n_peers; j++) {
+				if (r->peers[j].kind == WEIR_PEER_PODS)
+					learn_key(c, &r->peers[j].namespaces);
+			}
 		}
 	}
 }

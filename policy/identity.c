@@ -47,22 +47,31 @@ int weir_identity_queue(struct weir_compiler *c, struct identity *i)
 	return WEIR_QUEUE(&c->q_identities, i);
 }
 
-static void link_to(struct identity *i, int which, struct identity **list)
+static void link_up(struct identity *i)
 {
-	i->next[which] = *list;
-	i->link[which] = list;
-	if (*list)
-		(*list)->link[which] = &i->next[which];
-	*list = i;
+	if (i->space) {
+		i->next_in_space = i->space->identities;
+		i->space->identities = i;
+	}
+	i->next_in_prefix = i->prefix->identities;
+	i->link_in_prefix = &i->prefix->identities;
+	if (i->next_in_prefix)
+		i->next_in_prefix->link_in_prefix = &i->next_in_prefix;
+	i->prefix->identities = i;
 }
 
-static void unlink_from(struct identity *i, int which)
+/* A namespace has few: they are looked through. A prefix may have them all. */
+static void unlink_from_all(struct identity *i)
 {
-	if (!i->link[which])
-		return;
-	*i->link[which] = i->next[which];
-	if (i->next[which])
-		i->next[which]->link[which] = i->link[which];
+	struct identity **at = i->space ? &i->space->identities : NULL;
+
+	while (at && *at && *at != i)
+		at = &(*at)->next_in_space;
+	if (at && *at)
+		*at = i->next_in_space;
+	*i->link_in_prefix = i->next_in_prefix;
+	if (i->next_in_prefix)
+		i->next_in_prefix->link_in_prefix = i->link_in_prefix;
 }
 
 enum { REUSE_FROM = 4096 }; /* so many freed numbers are kept back */
@@ -98,7 +107,7 @@ int weir_identity_get(struct weir_compiler *c, struct space *space,
 		      const struct weir_labels *labels, struct portset *ports, struct named *prefix,
 		      struct identity **ret)
 {
-	struct wanted w = {space, labels, ports, prefix};
+	struct wanted w = { space, labels, ports, prefix };
 	uint32_t hash = hash_wanted(&w);
 	struct identity *i = weir_table_find(&c->identities, hash, identity_is, &w);
 
@@ -109,15 +118,14 @@ int weir_identity_get(struct weir_compiler *c, struct space *space,
 	if (!i)
 		return -ENOMEM;
 	*i = (struct identity){
-		.space = space, .labels = labels, .prefix = prefix, .hash = hash, .is_new = true};
+		.space = space, .labels = labels, .prefix = prefix, .hash = hash, .is_new = true
+	};
 	if (weir_table_add(&c->identities, hash, i) < 0) {
 		free(i);
 		return -ENOMEM;
 	}
 	i->ports = weir_portset_ref(ports);
-	if (space)
-		link_to(i, 0, &space->identities);
-	link_to(i, 1, &prefix->identities);
+	link_up(i);
 	if (give_number(c, i) < 0 || weir_vec_push(&c->new_identities, i) < 0)
 		return -ENOMEM;
 	*ret = i;
@@ -165,7 +173,7 @@ static int join_prefixes(struct join *j)
 
 static int join_all(struct weir_compiler *c, struct identity *i)
 {
-	struct join j = {.c = c, .identity = i};
+	struct join j = { .c = c, .identity = i };
 
 	if (join_prefixes(&j) < 0)
 		return -ENOMEM;
@@ -216,8 +224,7 @@ static void identity_drop(struct weir_compiler *c, struct identity *i)
 {
 	if (i->prefix->identity == i)
 		i->prefix->identity = NULL;
-	unlink_from(i, 0);
-	unlink_from(i, 1);
+	unlink_from_all(i);
 	weir_table_remove(&c->identities, i->hash, i);
 	weir_portset_put(c, i->ports);
 	/* Without memory the number is not used again. */

@@ -49,7 +49,7 @@ const struct pod *weir_pod_at(const struct weir_compiler *c, const struct weir_a
 const struct identity *weir_identity_at(const struct weir_compiler *c, const struct weir_addr *addr)
 {
 	const struct address *a = weir_address_find(c, addr);
-	struct weir_prefix key = {.addr = *addr, .len = weir_addr_bits(addr)};
+	struct weir_prefix key = weir_prefix_of_one(addr);
 	const struct named *n;
 
 	if (a && a->identity)

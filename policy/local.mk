@@ -8,7 +8,8 @@ policy_libpolicy_a_SOURCES += policy/decode/addrs.c policy/decode/addrs.h policy
 	policy/decode/syntax.c
 policy_libpolicy_a_SOURCES += policy/address.c policy/assign.c policy/changes.c policy/class.c \
 	policy/commit.c policy/compile.c policy/compiler.c policy/explain.c policy/identity.c \
-	policy/index.c policy/judge.c policy/judge.h policy/line.c policy/line.h policy/peerset.c \
+	policy/index.c policy/judge.c policy/judge.h policy/line.c policy/line.h policy/pack.c \
+	policy/peerset.c \
 	policy/policy.c policy/portset.c policy/prefix.c policy/profile.c policy/rulelist.c \
 	policy/ruleset.c policy/selection.c \
 	policy/space.c policy/state.h policy/subject.c policy/table.c policy/table.h policy/trie.c \

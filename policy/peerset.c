@@ -227,7 +227,7 @@ static int try_named(void *data, struct weir_trie_node *node)
 	struct named *n = (struct named *)node;
 	int r = 0;
 
-	for (struct identity *i = n->identities; i && r == 0; i = i->next[1])
+	for (struct identity *i = n->identities; i && r == 0; i = i->next_in_prefix)
 		r = try_identity(t->c, t->peerset, i);
 	return r;
 }
@@ -242,7 +242,7 @@ static int match_new(struct weir_compiler *c, struct peerset *p)
 	if (p->selection.space) {
 		struct identity *i = p->selection.space->identities;
 
-		for (; i && r == 0; i = i->next[0])
+		for (; i && r == 0; i = i->next_in_space)
 			r = try_identity(c, p, i);
 		return r;
 	}

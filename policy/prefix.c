@@ -52,11 +52,6 @@ struct named *weir_named_of(const struct weir_compiler *c, const struct weir_pre
 	return best;
 }
 
-static int touch_address(void *data, struct weir_trie_node *node)
-{
-	return weir_address_touch(data, (struct address *)node);
-}
-
 static int toggle(struct weir_compiler *c, struct named *n)
 {
 	n->in_force = n->refs > 0;
@@ -70,10 +65,7 @@ static int toggle(struct weir_compiler *c, struct named *n)
 		return -ENOMEM;
 	if (!n->in_force && weir_identity_queue(c, n->identity) < 0)
 		return -ENOMEM;
-	/* Those in a deeper one keep their identity, but finding that out costs
-	 * no more than telling them apart here. The world is there before any
-	 * address is. */
-	return n->node.key.len ? weir_trie_walk(&c->addresses, &n->node.key, touch_address, c) : 0;
+	return 0;
 }
 
 int weir_named_toggle(struct weir_compiler *c)
@@ -88,7 +80,7 @@ int weir_named_toggle(struct weir_compiler *c)
 			weir_named_free(n); /* came and went between two commits */
 	}
 	c->q_named.n = 0;
-	return 0;
+	return c->dirty_named.n ? weir_addresses_retrace(c) : 0;
 }
 
 /* Once the changes are told. */

@@ -217,7 +217,7 @@ int weir_ruleset_add_policy(struct weir_compiler *c, struct ruleset *rs, struct 
 	count_isolating(rs, p->policy, 1);
 	rs->print += print_of(p->policy);
 	for (uint32_t i = 0; i < p->policy->n_rules[d]; i++) {
-		if (add_rule(rs, &p->rules[d][i]) < 0)
+		if (add_rule(rs, &p->force->rules[d][i]) < 0)
 			return -ENOMEM;
 	}
 	return WEIR_QUEUE(&c->q_rulesets, rs);
@@ -236,7 +236,7 @@ int weir_ruleset_remove_policy(struct weir_compiler *c, struct ruleset *rs, stru
 	count_isolating(rs, p->policy, -1);
 	rs->print -= print_of(p->policy);
 	for (uint32_t i = 0; i < p->policy->n_rules[d]; i++) {
-		if (remove_rule(rs, &p->rules[d][i]) < 0)
+		if (remove_rule(rs, &p->force->rules[d][i]) < 0)
 			return -ENOMEM;
 	}
 	return WEIR_QUEUE(&c->q_rulesets, rs);

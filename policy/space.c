@@ -156,7 +156,7 @@ void weir_space_sort(struct space *s)
 
 static int relabel(struct weir_compiler *c, struct space *s)
 {
-	for (struct identity *i = s->identities; i; i = i->next[0]) {
+	for (struct identity *i = s->identities; i; i = i->next_in_space) {
 		if (weir_identity_queue(c, i) < 0)
 			return -ENOMEM;
 	}

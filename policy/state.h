@@ -74,15 +74,23 @@ struct rule { /* a rule in force */
 	bool named; /* has named ports */
 };
 
+struct force { /* what a policy has while it selects a local pod */
+	struct rule *rules[WEIR_DIRECTION_MAX];
+	struct peerset **peers; /* of all rules */
+	uint32_t n_peers;
+	struct rule room[];
+};
+
+#define WEIR_ORDER_STEP (1ull << 20)
+#define WEIR_ORDER_BITS 46
+
 struct policy {
 	const struct weir_policy *policy;
 	struct space *space;
 	struct subject *subject; /* NULL until its space is attached */
-	struct rule *rules[WEIR_DIRECTION_MAX];
-	struct peerset **peers; /* storage of the rules' peers */
-	uint32_t n_peers;
-	uint64_t order; /* within its space */
-	bool committed, active;
+	struct force *force;
+	uint64_t order : WEIR_ORDER_BITS; /* within its space */
+	uint64_t committed : 1;
 };
 
 /* Does the policy say anything in that direction? */
@@ -94,13 +102,10 @@ static inline bool weir_policy_speaks(const struct weir_policy *p, int direction
 						   : p->n_rules[direction] > 0;
 }
 
-#define WEIR_ORDER_STEP (1ull << 20)
-#define WEIR_ORDER_BITS 46
-
 /* Lower comes first: tier, place of the policy, place of the rule. */
 static inline uint64_t weir_rule_rank(const struct rule *r)
 {
-	return (uint64_t)r->tier << 62 | r->policy->order << 16 | r->index;
+	return (uint64_t)r->tier << 62 | (uint64_t)r->policy->order << 16 | r->index;
 }
 
 struct subject {
@@ -179,7 +184,7 @@ struct identity {
 	uint32_t hash;
 	bool is_new, queued;
 	struct weir_vec peersets;	     /* in the order of the pointers */
-	struct identity *next[2], **link[2]; /* of the space, of the prefix */
+	struct identity *next_in_space, *next_in_prefix, **link_in_prefix;
 };
 
 struct pod;
@@ -191,13 +196,13 @@ struct claim { /* a pod's claim to an address; the last one holds */
 };
 
 struct address {
-	struct weir_trie_node node; /* first */
+	struct weir_addr addr;
+	bool committed_endpoint, queued;
+	uint32_t committed; /* identity in the last commit */
+	uint32_t committed_rulesets[WEIR_DIRECTION_MAX];
 	struct claim *top;
 	struct identity *identity;
 	const struct weir_pod *committed_pod;
-	uint32_t committed; /* identity in the last commit */
-	uint32_t committed_rulesets[WEIR_DIRECTION_MAX];
-	bool committed_endpoint, queued;
 };
 
 struct pod {
@@ -249,10 +254,11 @@ struct weir_compiler {
 	struct weir_vec added_pods, removed_pods;	  /* struct pod */
 	struct weir_vec added_policies, removed_policies; /* struct policy */
 
-	struct weir_table spaces, profiles, subjects, portsets, peersets, identities, rulesets;
+	struct weir_table spaces, profiles, subjects, portsets, peersets, identities, addresses,
+		rulesets;
 	struct space *cluster;
 	struct match_index subject_index, peer_index;
-	struct weir_trie prefixes, addresses;
+	struct weir_trie prefixes;
 	struct weir_vec by_id; /* identities; by_id.at[0] is NULL */
 	struct weir_ids free_ids;
 	uint32_t free_head;	   /* oldest of free_ids */
@@ -396,9 +402,14 @@ void weir_named_free(struct named *n);
 int weir_address_claim(struct weir_compiler *c, struct pod *pod);
 int weir_address_release(struct weir_compiler *c, struct pod *pod);
 int weir_address_touch(struct weir_compiler *c, struct address *a);
+int weir_addresses_retrace(struct weir_compiler *c); /* prefixes came or went */
 int weir_addresses_identify(struct weir_compiler *c);
 struct address *weir_address_find(const struct weir_compiler *c, const struct weir_addr *addr);
 void weir_addresses_sweep(struct weir_compiler *c);
+static inline struct weir_prefix weir_prefix_of_one(const struct weir_addr *addr)
+{
+	return (struct weir_prefix){ .addr = *addr, .len = weir_addr_bits(addr) };
+}
 
 /* identity.c */
 int weir_identity_get(struct weir_compiler *c, struct space *space,

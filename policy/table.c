@@ -6,14 +6,41 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { CAP_MIN = 4 };
+
+/* Any capacity will do, so that tables grow by half and not by all of it. */
+static uint32_t home(uint32_t hash, uint32_t cap)
+{
+	return (uint32_t)((uint64_t)hash * cap >> 32);
+}
+
+static uint32_t next(uint32_t i, uint32_t cap)
+{
+	return i + 1 == cap ? 0 : i + 1;
+}
+
+/* How far behind from is to, going round? */
+static uint32_t distance(uint32_t from, uint32_t to, uint32_t cap)
+{
+	return to >= from ? to - from : to + cap - from;
+}
+
+static bool is_full(uint32_t n, uint32_t cap)
+{
+	return ((uint64_t)n + 1) * 5 > (uint64_t)cap * 4;
+}
+
+static uint32_t larger(uint32_t cap)
+{
+	return cap ? cap + cap / 2 : CAP_MIN;
+}
+
 void *weir_table_find(const struct weir_table *t, uint32_t hash, weir_table_equal_fn equal,
 		      const void *key)
 {
-	uint32_t mask = t->cap - 1;
-
 	if (!t->cap)
 		return NULL;
-	for (uint32_t i = hash & mask; t->items[i]; i = (i + 1) & mask) {
+	for (uint32_t i = home(hash, t->cap); t->items[i]; i = next(i, t->cap)) {
 		if (t->hashes[i] == hash && equal(t->items[i], key))
 			return t->items[i];
 	}
@@ -22,17 +49,17 @@ void *weir_table_find(const struct weir_table *t, uint32_t hash, weir_table_equa
 
 static void place(struct weir_table *t, uint32_t hash, void *item)
 {
-	uint32_t mask = t->cap - 1, i = hash & mask;
+	uint32_t i = home(hash, t->cap);
 
 	while (t->items[i])
-		i = (i + 1) & mask;
+		i = next(i, t->cap);
 	t->items[i] = item;
 	t->hashes[i] = hash;
 }
 
 static int resize(struct weir_table *t, uint32_t cap)
 {
-	struct weir_table bigger = {.n = t->n, .cap = cap};
+	struct weir_table bigger = { .n = t->n, .cap = cap };
 
 	bigger.items = calloc(cap, sizeof(*bigger.items) + sizeof(*bigger.hashes));
 	if (!bigger.items)
@@ -49,7 +76,7 @@ static int resize(struct weir_table *t, uint32_t cap)
 
 int weir_table_add(struct weir_table *t, uint32_t hash, void *item)
 {
-	if ((t->n + 1) * 4 > t->cap * 3 && resize(t, t->cap ? t->cap * 2 : 4) < 0)
+	if (is_full(t->n, t->cap) && resize(t, larger(t->cap)) < 0)
 		return -ENOMEM;
 	place(t, hash, item);
 	t->n++;
@@ -58,16 +85,16 @@ int weir_table_add(struct weir_table *t, uint32_t hash, void *item)
 
 void weir_table_remove(struct weir_table *t, uint32_t hash, const void *item)
 {
-	uint32_t mask = t->cap - 1, hole, i;
+	uint32_t cap = t->cap, hole, i;
 
-	if (!t->cap)
+	if (!cap)
 		return;
-	for (hole = hash & mask; t->items[hole] != item; hole = (hole + 1) & mask) {
+	for (hole = home(hash, cap); t->items[hole] != item; hole = next(hole, cap)) {
 		if (!t->items[hole])
 			return;
 	}
-	for (i = (hole + 1) & mask; t->items[i]; i = (i + 1) & mask) {
-		if (((i - (t->hashes[i] & mask)) & mask) < ((i - hole) & mask))
+	for (i = next(hole, cap); t->items[i]; i = next(i, cap)) {
+		if (distance(home(t->hashes[i], cap), i, cap) < distance(hole, i, cap))
 			continue;
 		t->items[hole] = t->items[i];
 		t->hashes[hole] = t->hashes[i];
@@ -91,15 +118,15 @@ void *weir_table_next(const struct weir_table *t, uint32_t *i)
 void weir_table_free(struct weir_table *t)
 {
 	free(t->items);
-	*t = (struct weir_table){0};
+	*t = (struct weir_table){ 0 };
 }
 
 static uint32_t slot_of(const struct weir_idmap *m, uint32_t id)
 {
-	uint32_t mask = m->cap - 1, i = (id * 0x9E3779B1u) >> 7 & mask;
+	uint32_t i = home(id * 0x9E3779B1u, m->cap);
 
 	while (m->ids[i] && m->ids[i] != id)
-		i = (i + 1) & mask;
+		i = next(i, m->cap);
 	return i;
 }
 
@@ -115,7 +142,7 @@ void *weir_idmap_get(const struct weir_idmap *m, uint32_t id)
 
 static int resize_ids(struct weir_idmap *m, uint32_t cap)
 {
-	struct weir_idmap bigger = {.n = m->n, .cap = cap};
+	struct weir_idmap bigger = { .n = m->n, .cap = cap };
 
 	bigger.values = calloc(cap, sizeof(*bigger.values) + sizeof(*bigger.ids));
 	if (!bigger.values)
@@ -139,7 +166,7 @@ int weir_idmap_set(struct weir_idmap *m, uint32_t id, void *value)
 {
 	uint32_t i;
 
-	if ((m->n + 1) * 4 > m->cap * 3 && resize_ids(m, m->cap ? m->cap * 2 : 4) < 0)
+	if (is_full(m->n, m->cap) && resize_ids(m, larger(m->cap)) < 0)
 		return -ENOMEM;
 	i = slot_of(m, id);
 	m->n += !m->ids[i];
@@ -150,7 +177,7 @@ int weir_idmap_set(struct weir_idmap *m, uint32_t id, void *value)
 
 void weir_idmap_unset(struct weir_idmap *m, uint32_t id)
 {
-	uint32_t mask = m->cap - 1, hole, i;
+	uint32_t hole, i;
 
 	if (!m->cap)
 		return;
@@ -159,7 +186,7 @@ void weir_idmap_unset(struct weir_idmap *m, uint32_t id)
 		return;
 	m->n--;
 	m->ids[hole] = 0;
-	for (i = (hole + 1) & mask; m->ids[i]; i = (i + 1) & mask) {
+	for (i = next(hole, m->cap); m->ids[i]; i = next(i, m->cap)) {
 		uint32_t moved = m->ids[i], j;
 
 		m->ids[i] = 0;
@@ -172,5 +199,5 @@ void weir_idmap_unset(struct weir_idmap *m, uint32_t id)
 void weir_idmap_free(struct weir_idmap *m)
 {
 	free(m->values);
-	*m = (struct weir_idmap){0};
+	*m = (struct weir_idmap){ 0 };
 }

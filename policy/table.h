@@ -9,7 +9,7 @@
 struct weir_table {
 	void **items;
 	uint32_t *hashes;
-	uint32_t n, cap; /* cap: 0 or a power of two */
+	uint32_t n, cap;
 };
 
 typedef bool (*weir_table_equal_fn)(const void *item, const void *key);

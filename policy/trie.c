@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Prefixes: which ones cover an address, which addresses are in one. Holds
- * the prefixes that policies name, and the addresses of pods. */
+/* Prefixes: which ones cover an address. Holds the prefixes that policies name. */
 #include "policy/trie.h"
 
 #include <endian.h>
@@ -193,19 +192,21 @@ int weir_trie_walk(const struct weir_trie *t, const struct weir_prefix *key,
 	return walk(n, fn, data);
 }
 
-static void clear(struct weir_trie_node *n)
+static void clear(struct weir_trie_node *n, void (*free_node)(struct weir_trie_node *node))
 {
 	if (!n)
 		return;
-	clear(n->child[0]);
-	clear(n->child[1]);
+	clear(n->child[0], free_node);
+	clear(n->child[1], free_node);
 	if (n->glue)
 		free(n);
+	else
+		free_node(n);
 }
 
-void weir_trie_clear(struct weir_trie *t)
+void weir_trie_clear(struct weir_trie *t, void (*free_node)(struct weir_trie_node *node))
 {
-	clear(t->root[0]);
-	clear(t->root[1]);
+	clear(t->root[0], free_node);
+	clear(t->root[1], free_node);
 	*t = (struct weir_trie){0};
 }

@@ -33,5 +33,5 @@ struct weir_trie_node *weir_trie_narrower(const struct weir_trie_node *n,
 /* Calls fn for each node within key, in ascending order; ends at non-zero. */
 int weir_trie_walk(const struct weir_trie *t, const struct weir_prefix *key,
 		   int (*fn)(void *data, struct weir_trie_node *node), void *data);
-/* Frees the glue; the nodes are the caller's. */
-void weir_trie_clear(struct weir_trie *t);
+/* Frees the glue, and hands the nodes to free_node. */
+void weir_trie_clear(struct weir_trie *t, void (*free_node)(struct weir_trie_node *node));

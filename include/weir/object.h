@@ -46,7 +46,6 @@ struct weir_named_port {
 struct weir_pod {
 	const char *namespace_;
 	const char *name;
-	const char *uid;           /* NULL when not known */
 	const char *node;          /* NULL when not scheduled */
 	const char *workload_kind; /* "Deployment", "StatefulSet", ...; NULL: none */
 	const char *workload;
@@ -94,13 +93,16 @@ int weir_node_decode(struct weir_pool *pool, const cJSON *json, struct weir_node
 		     struct weir_error *err);
 int weir_service_decode(struct weir_pool *pool, const cJSON *json, struct weir_service **ret,
 			struct weir_error *err);
+/* What the decoder of pods ends with: all in one block of memory, which
+ * weir_pod_free() frees. Strings are taken over, loose parts stay the caller's. */
+int weir_pod_pack(struct weir_pod *loose, struct weir_pod **ret);
 void weir_namespace_free(struct weir_pool *pool, struct weir_namespace **ns);
 void weir_pod_free(struct weir_pool *pool, struct weir_pod **pod);
 void weir_node_free(struct weir_pool *pool, struct weir_node **node);
 void weir_service_free(struct weir_pool *pool, struct weir_service **service);
 
 /* A pod made of parts: what the daemon does for an endpoint without a
- * manifest, and for one whose addresses come from CNI. labels, uid, node,
+ * manifest, and for one whose addresses come from CNI. labels, node and
  * ports come from like (which may be NULL: no labels). */
 int weir_pod_make(struct weir_pool *pool, const char *namespace_, const char *name,
 		  const struct weir_pod *like, const struct weir_addr *addrs, size_t n_addrs,

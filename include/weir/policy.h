@@ -51,11 +51,15 @@ enum weir_peer_kind {
 struct weir_peer {
 	uint8_t kind;
 	bool own_namespace; /* PODS: no namespaceSelector was given */
-	struct weir_selector namespaces;
-	struct weir_selector pods;
-	struct weir_prefix prefix;
-	struct weir_prefix *except;
 	uint16_t n_except;
+	union {
+		struct { /* PODS */
+			struct weir_selector namespaces, pods;
+		};
+		struct { /* PREFIX */
+			struct weir_prefix prefix, *except;
+		};
+	};
 };
 
 /* One port of a rule. */
@@ -84,7 +88,6 @@ struct weir_policy {
 	const char *kind;       /* "NetworkPolicy", ... (interned) */
 	const char *namespace_; /* NULL: cluster-wide */
 	const char *name;
-	const char *uid;      /* NULL when not known */
 	int64_t generation;   /* metadata.generation, 0 when absent */
 	int32_t priority;     /* cluster-wide: lower comes first */
 	uint8_t tier;
@@ -103,5 +106,9 @@ struct weir_policy {
 int weir_networkpolicy_decode(struct weir_pool *pool, const cJSON *json, struct weir_policy **ret,
 			      struct weir_error *err);
 void weir_policy_free(struct weir_pool *pool, struct weir_policy **policy);
+/* What decoders end with: the policy and all its parts in one block of memory,
+ * which weir_policy_free() frees. Strings are taken over, loose parts stay the
+ * caller's. */
+int weir_policy_pack(struct weir_policy *loose, struct weir_policy **ret);
 /* Order of precedence: tier, priority, namespace, name. A total order. */
 int weir_policy_compare(const struct weir_policy *a, const struct weir_policy *b);

@@ -4,10 +4,40 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "weir/cleanup.h"
+
+struct weir_part {
+	struct weir_part *next;
+	max_align_t room[];
+};
+
+void *weir_decoder_alloc(struct weir_decoder *d, size_t n, size_t size)
+{
+	struct weir_part *part = calloc(1, sizeof(*part) + n * size);
+
+	if (!part) {
+		weir_error_set(d->err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	part->next = d->parts;
+	d->parts = part;
+	return part->room;
+}
+
+void weir_decoder_end(struct weir_decoder *d)
+{
+	while (d->parts) {
+		struct weir_part *next = d->parts->next;
+
+		free(d->parts);
+		d->parts = next;
+	}
+}
 
 struct weir_path weir_path_root(void)
 {

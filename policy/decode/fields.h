@@ -16,7 +16,12 @@
 struct weir_decoder {
 	struct weir_pool *pool;
 	struct weir_error *err;
+	struct weir_part *parts; /* memory of what is being decoded */
 };
+
+/* Zeroed memory until weir_decoder_end(); NULL, with the error set. */
+void *weir_decoder_alloc(struct weir_decoder *d, size_t n, size_t size);
+void weir_decoder_end(struct weir_decoder *d);
 
 /* "spec.ingress[0].from[1].ipBlock.cidr" */
 #define WEIR_PATH_MAX 160
@@ -60,7 +65,7 @@ int weir_field_labels(struct weir_decoder *d, const struct weir_path *path, cons
 		      const struct weir_labels **ret);
 int weir_selector_decode(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
 			 struct weir_selector *ret);
-void weir_selector_clear(struct weir_pool *pool, struct weir_selector *s);
+void weir_selector_put_words(struct weir_pool *pool, const struct weir_selector *s);
 
 /* Syntax (apimachinery util/validation); NULL: right, else what would be. */
 const char *weir_syntax_dns_label(const char *s);

@@ -39,9 +39,9 @@ static int decode_except(struct weir_decoder *d, const struct weir_path *path, c
 		return 0;
 	if (n > UINT16_MAX)
 		return weir_field_error(d, path, "more than %d entries", UINT16_MAX);
-	peer->except = calloc((size_t)n, sizeof(*peer->except));
+	peer->except = weir_decoder_alloc(d, (size_t)n, sizeof(*peer->except));
 	if (!peer->except)
-		return weir_error_errno(d->err, ENOMEM, "%s", path->text);
+		return -ENOMEM;
 	cJSON_ArrayForEach (item, list) {
 		struct weir_path at = weir_path_index(path, peer->n_except);
 		struct weir_prefix *p = &peer->except[peer->n_except];
@@ -189,9 +189,9 @@ static int decode_peers(struct weir_decoder *d, const struct weir_path *path, co
 		return 0;
 	if (n > UINT16_MAX)
 		return weir_field_error(d, path, "more than %d peers", UINT16_MAX);
-	rule->peers = calloc((size_t)n, sizeof(*rule->peers));
+	rule->peers = weir_decoder_alloc(d, (size_t)n, sizeof(*rule->peers));
 	if (!rule->peers)
-		return weir_error_errno(d->err, ENOMEM, "%s", path->text);
+		return -ENOMEM;
 	cJSON_ArrayForEach (item, list) {
 		struct weir_path at = weir_path_index(path, rule->n_peers);
 		int r = decode_peer(d, &at, item, &rule->peers[rule->n_peers++]);
@@ -213,9 +213,9 @@ static int decode_ports(struct weir_decoder *d, const struct weir_path *path, co
 		return 0;
 	if (n > UINT16_MAX)
 		return weir_field_error(d, path, "more than %d ports", UINT16_MAX);
-	rule->ports = calloc((size_t)n, sizeof(*rule->ports));
+	rule->ports = weir_decoder_alloc(d, (size_t)n, sizeof(*rule->ports));
 	if (!rule->ports)
-		return weir_error_errno(d->err, ENOMEM, "%s", path->text);
+		return -ENOMEM;
 	cJSON_ArrayForEach (item, list) {
 		struct weir_path at = weir_path_index(path, rule->n_ports);
 		int r = decode_port(d, &at, item, &rule->ports[rule->n_ports++]);
@@ -264,9 +264,9 @@ static int decode_rules(struct weir_decoder *d, const struct weir_path *spec, co
 	n = cJSON_GetArraySize(list);
 	if (n > UINT16_MAX)
 		return weir_field_error(d, &path, "more than %d rules", UINT16_MAX);
-	p->rules[direction] = n ? calloc((size_t)n, sizeof(*p->rules[direction])) : NULL;
+	p->rules[direction] = n ? weir_decoder_alloc(d, (size_t)n, sizeof(*p->rules[direction])) : NULL;
 	if (n && !p->rules[direction])
-		return weir_error_errno(d->err, ENOMEM, "%s", path.text);
+		return -ENOMEM;
 	cJSON_ArrayForEach (item, list) {
 		uint16_t index = p->n_rules[direction]++;
 		struct weir_path at = weir_path_index(&path, index);
@@ -388,7 +388,6 @@ static int decode_metadata(struct weir_decoder *d, const cJSON *json, struct wei
 {
 	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "metadata");
 	const cJSON *metadata, *generation;
-	const char *uid = NULL;
 	int r = weir_field_name(d, json, &p->namespace_, &p->name);
 
 	if (r < 0)
@@ -401,10 +400,7 @@ static int decode_metadata(struct weir_decoder *d, const cJSON *json, struct wei
 	if (cJSON_IsNumber(generation) && generation->valuedouble >= 0 &&
 	    generation->valuedouble <= GENERATION_MAX)
 		p->generation = (int64_t)generation->valuedouble;
-	r = weir_field_text(d, &path, metadata, "uid", &uid);
-	if (r == 0 && uid)
-		r = weir_field_string(d, uid, &p->uid);
-	return r < 0 ? r : decode_mode(d, metadata, p);
+	return decode_mode(d, metadata, p);
 }
 
 static int check_envelope(struct weir_decoder *d, const cJSON *json)
@@ -427,27 +423,63 @@ static int check_envelope(struct weir_decoder *d, const cJSON *json)
 	return r;
 }
 
+static void put_rule_words(struct weir_pool *pool, const struct weir_rule *rule)
+{
+	for (unsigned i = 0; i < rule->n_peers; i++) {
+		if (rule->peers[i].kind != WEIR_PEER_PODS)
+			continue;
+		weir_selector_put_words(pool, &rule->peers[i].namespaces);
+		weir_selector_put_words(pool, &rule->peers[i].pods);
+	}
+	for (unsigned i = 0; i < rule->n_ports; i++)
+		weir_pool_put_string(pool, rule->ports[i].name);
+	weir_pool_put_string(pool, rule->name);
+}
+
+/* The words of a policy that may be half decoded. */
+static void put_words(struct weir_pool *pool, const struct weir_policy *p)
+{
+	weir_selector_put_words(pool, &p->namespaces);
+	weir_selector_put_words(pool, &p->pods);
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
+		for (unsigned i = 0; i < p->n_rules[d]; i++)
+			put_rule_words(pool, &p->rules[d][i]);
+	}
+	weir_pool_put_string(pool, p->kind);
+	weir_pool_put_string(pool, p->namespace_);
+	weir_pool_put_string(pool, p->name);
+}
+
+void weir_policy_free(struct weir_pool *pool, struct weir_policy **policy)
+{
+	if (!*policy)
+		return;
+	put_words(pool, *policy);
+	free(weir_take(*policy));
+}
+
+static int decode_policy(struct weir_decoder *d, const cJSON *json, struct weir_policy *p)
+{
+	int r = check_envelope(d, json);
+
+	p->tier = WEIR_TIER_NETWORK_POLICY;
+	if (r == 0)
+		r = weir_field_string(d, "NetworkPolicy", &p->kind);
+	if (r == 0)
+		r = decode_metadata(d, json, p);
+	return r < 0 ? r : decode_spec(d, json, p);
+}
+
 int weir_networkpolicy_decode(struct weir_pool *pool, const cJSON *json, struct weir_policy **ret,
 			      struct weir_error *err)
 {
-	struct weir_decoder d = { pool, err };
-	struct weir_policy *p = calloc(1, sizeof(*p));
-	int r;
+	WEIR_CLEANUP(weir_decoder_end) struct weir_decoder d = { .pool = pool, .err = err };
+	struct weir_policy loose = { 0 };
+	int r = decode_policy(&d, json, &loose);
 
-	if (!p)
-		return weir_error_errno(err, ENOMEM, "NetworkPolicy");
-	p->tier = WEIR_TIER_NETWORK_POLICY;
-	r = check_envelope(&d, json);
-	if (r == 0)
-		r = weir_field_string(&d, "NetworkPolicy", &p->kind);
-	if (r == 0)
-		r = decode_metadata(&d, json, p);
-	if (r == 0)
-		r = decode_spec(&d, json, p);
-	if (r < 0) {
-		weir_policy_free(pool, &p);
-		return r;
-	}
-	*ret = p;
-	return 0;
+	if (r == 0 && weir_policy_pack(&loose, ret) < 0)
+		r = weir_error_set(err, ENOMEM, "out of memory");
+	if (r < 0)
+		put_words(pool, &loose);
+	return r;
 }

@@ -81,7 +81,7 @@ int weir_node_decode(struct weir_pool *pool, const cJSON *json, struct weir_node
 		     struct weir_error *err)
 {
 	struct weir_path root = weir_path_root(), meta = weir_path_key(&root, "metadata");
-	struct weir_decoder d = {pool, err};
+	struct weir_decoder d = { .pool = pool, .err = err };
 	struct weir_node *node = calloc(1, sizeof(*node));
 	int r;
 

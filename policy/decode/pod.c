@@ -213,13 +213,8 @@ static int decode_pod(struct weir_decoder *d, const cJSON *json, struct weir_pod
 {
 	struct weir_path root = weir_path_root(), meta = weir_path_key(&root, "metadata");
 	const cJSON *metadata = weir_field(json, "metadata");
-	const char *uid = NULL;
 	int r = weir_field_name(d, json, &pod->namespace_, &pod->name);
 
-	if (r == 0)
-		r = weir_field_text(d, &meta, metadata, "uid", &uid);
-	if (r == 0 && uid)
-		r = weir_field_string(d, uid, &pod->uid);
 	if (r == 0)
 		r = weir_field_labels(d, &meta, metadata, "labels", NULL, &pod->labels);
 	if (r == 0)
@@ -231,59 +226,51 @@ static int decode_pod(struct weir_decoder *d, const cJSON *json, struct weir_pod
 	return r;
 }
 
-int weir_pod_decode(struct weir_pool *pool, const cJSON *json, struct weir_pod **ret,
-		    struct weir_error *err)
+/* The words of a pod that may be half decoded. */
+static void put_words(struct weir_pool *pool, const struct weir_pod *p)
 {
-	struct weir_decoder d = {pool, err};
-	struct weir_pod *pod = calloc(1, sizeof(*pod));
-	int r;
-
-	if (!pod)
-		return weir_error_errno(err, ENOMEM, "Pod");
-	r = decode_pod(&d, json, pod);
-	if (r < 0) {
-		weir_pod_free(pool, &pod);
-		return r;
-	}
-	*ret = pod;
-	return 0;
-}
-
-void weir_pod_free(struct weir_pool *pool, struct weir_pod **pod)
-{
-	struct weir_pod *p = *pod;
-
-	if (!p)
-		return;
 	for (unsigned i = 0; i < p->n_ports; i++)
 		weir_pool_put_string(pool, p->ports[i].name);
 	weir_pool_put_string(pool, p->namespace_);
 	weir_pool_put_string(pool, p->name);
-	weir_pool_put_string(pool, p->uid);
 	weir_pool_put_string(pool, p->node);
 	weir_pool_put_string(pool, p->workload_kind);
 	weir_pool_put_string(pool, p->workload);
 	weir_pool_put_labels(pool, p->labels);
-	free(p->addrs);
-	free(p->ports);
-	free(p);
-	*pod = NULL;
+}
+
+int weir_pod_decode(struct weir_pool *pool, const cJSON *json, struct weir_pod **ret,
+		    struct weir_error *err)
+{
+	struct weir_decoder d = { .pool = pool, .err = err };
+	struct weir_pod loose = { 0 };
+	int r = decode_pod(&d, json, &loose);
+
+	if (r == 0 && weir_pod_pack(&loose, ret) < 0)
+		r = weir_error_errno(err, ENOMEM, "Pod");
+	if (r < 0)
+		put_words(pool, &loose);
+	free(loose.ports);
+	free(loose.addrs);
+	return r;
+}
+
+void weir_pod_free(struct weir_pool *pool, struct weir_pod **pod)
+{
+	if (!*pod)
+		return;
+	put_words(pool, *pod);
+	free(weir_take(*pod));
 }
 
 /* --- made of parts ---------------------------------------------------------------- */
 
-static int copy_ports(const struct weir_pod *like, struct weir_pod *pod)
+static int name(struct weir_pool *pool, const char *namespace_, const char *name,
+		struct weir_pod *pod)
 {
-	if (!like->n_ports)
-		return 0;
-	pod->ports = calloc(like->n_ports, sizeof(*pod->ports));
-	if (!pod->ports)
-		return -ENOMEM;
-	for (; pod->n_ports < like->n_ports; pod->n_ports++) {
-		pod->ports[pod->n_ports] = like->ports[pod->n_ports];
-		weir_string_ref(like->ports[pod->n_ports].name);
-	}
-	return 0;
+	pod->namespace_ = weir_pool_string(pool, namespace_);
+	pod->name = weir_pool_string(pool, name);
+	return pod->namespace_ && pod->name ? 0 : -ENOMEM;
 }
 
 static int copy_manifest(struct weir_pool *pool, const struct weir_pod *like, struct weir_pod *pod)
@@ -292,41 +279,36 @@ static int copy_manifest(struct weir_pool *pool, const struct weir_pod *like, st
 		pod->labels = weir_pool_labels(pool, NULL, 0);
 		return pod->labels ? 0 : -ENOMEM;
 	}
-	pod->uid = weir_string_ref(like->uid);
 	pod->node = weir_string_ref(like->node);
 	pod->workload_kind = weir_string_ref(like->workload_kind);
 	pod->workload = weir_string_ref(like->workload);
 	pod->labels = weir_labels_ref(like->labels);
 	pod->host_network = like->host_network;
 	pod->finished = like->finished;
-	return copy_ports(like, pod);
+	pod->ports = like->ports;
+	pod->n_ports = like->n_ports;
+	for (unsigned i = 0; i < pod->n_ports; i++)
+		weir_string_ref(pod->ports[i].name);
+	return 0;
 }
 
-int weir_pod_make(struct weir_pool *pool, const char *namespace_, const char *name,
+int weir_pod_make(struct weir_pool *pool, const char *namespace_, const char *pod_name,
 		  const struct weir_pod *like, const struct weir_addr *addrs, size_t n_addrs,
 		  bool local, struct weir_pod **ret)
 {
-	struct weir_pod *pod;
-	int r = -ENOMEM;
+	struct weir_pod loose = { .local = local };
+	int r;
 
 	if (n_addrs > WEIR_POD_ADDRS_MAX)
 		return -E2BIG;
-	pod = calloc(1, sizeof(*pod));
-	if (!pod)
-		return -ENOMEM;
-	pod->local = local;
-	pod->namespace_ = weir_pool_string(pool, namespace_);
-	pod->name = weir_pool_string(pool, name);
-	pod->addrs = n_addrs ? calloc(n_addrs, sizeof(*addrs)) : NULL;
-	if (pod->namespace_ && pod->name && (pod->addrs || !n_addrs))
-		r = copy_manifest(pool, like, pod);
-	if (r < 0) {
-		weir_pod_free(pool, &pod);
-		return r;
-	}
-	if (n_addrs)
-		memcpy(pod->addrs, addrs, n_addrs * sizeof(*addrs));
-	pod->n_addrs = (uint8_t)n_addrs;
-	*ret = pod;
-	return 0;
+	loose.addrs = (struct weir_addr *)(uintptr_t)addrs;
+	loose.n_addrs = (uint8_t)n_addrs;
+	r = name(pool, namespace_, pod_name, &loose);
+	if (r == 0)
+		r = copy_manifest(pool, like, &loose);
+	if (r == 0)
+		r = weir_pod_pack(&loose, ret);
+	if (r < 0)
+		put_words(pool, &loose);
+	return r;
 }

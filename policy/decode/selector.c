@@ -37,20 +37,15 @@ static int compare_requirements(const void *a, const void *b)
 	return r;
 }
 
-static void requirement_clear(struct weir_pool *pool, struct weir_requirement *q)
+void weir_selector_put_words(struct weir_pool *pool, const struct weir_selector *s)
 {
-	weir_pool_put_string(pool, q->key);
-	for (unsigned i = 0; i < q->n_values; i++)
-		weir_pool_put_string(pool, q->values[i]);
-	free(q->values);
-}
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct weir_requirement *q = &s->requirements[i];
 
-void weir_selector_clear(struct weir_pool *pool, struct weir_selector *s)
-{
-	for (unsigned i = 0; i < s->n; i++)
-		requirement_clear(pool, &s->requirements[i]);
-	free(s->requirements);
-	*s = (struct weir_selector){0};
+		weir_pool_put_string(pool, q->key);
+		for (unsigned j = 0; j < q->n_values; j++)
+			weir_pool_put_string(pool, q->values[j]);
+	}
 }
 
 static int decode_key(struct weir_decoder *d, const struct weir_path *path, const char *key,
@@ -89,9 +84,9 @@ static int decode_match_label(struct weir_decoder *d, const struct weir_path *pa
 	if (r < 0)
 		return r;
 	q->op = WEIR_IN;
-	q->values = calloc(1, sizeof(*q->values));
+	q->values = weir_decoder_alloc(d, 1, sizeof(*q->values));
 	if (!q->values)
-		return weir_error_errno(d->err, ENOMEM, "%s", path->text);
+		return -ENOMEM;
 	return add_value(d, &here, label, q);
 }
 
@@ -143,9 +138,9 @@ static int decode_values(struct weir_decoder *d, const struct weir_path *path, c
 		return weir_field_error(d, &here, "%s takes no values", operators[q->op]);
 	if (n > UINT16_MAX)
 		return weir_field_error(d, &here, "more than %d values", UINT16_MAX);
-	q->values = n ? calloc((size_t)n, sizeof(*q->values)) : NULL;
+	q->values = n ? weir_decoder_alloc(d, (size_t)n, sizeof(*q->values)) : NULL;
 	if (n && !q->values)
-		return weir_error_errno(d->err, ENOMEM, "%s", here.text);
+		return -ENOMEM;
 	cJSON_ArrayForEach (value, values) {
 		struct weir_path at = weir_path_index(&here, i++);
 
@@ -210,7 +205,6 @@ int weir_selector_decode(struct weir_decoder *d, const struct weir_path *path, c
 {
 	static const char *const known[] = {"matchLabels", "matchExpressions", NULL};
 	const cJSON *labels = NULL, *expressions = NULL;
-	struct weir_selector s = {0};
 	int n, r = weir_field_known(d, path, json, known);
 
 	if (r == 0)
@@ -222,18 +216,13 @@ int weir_selector_decode(struct weir_decoder *d, const struct weir_path *path, c
 	n = cJSON_GetArraySize(labels) + cJSON_GetArraySize(expressions);
 	if (n > UINT16_MAX)
 		return weir_field_error(d, path, "more than %d requirements", UINT16_MAX);
-	if (n > 0) {
-		s.requirements = calloc((size_t)n, sizeof(*s.requirements));
-		if (!s.requirements)
-			return weir_error_errno(d->err, ENOMEM, "%s", path->text);
-		r = decode_all(d, path, labels, expressions, &s);
-	}
-	if (r < 0) {
-		weir_selector_clear(d->pool, &s);
-		return r;
-	}
-	if (s.n)
-		qsort(s.requirements, s.n, sizeof(*s.requirements), compare_requirements);
-	*ret = s;
-	return 0;
+	if (n == 0)
+		return 0;
+	ret->requirements = weir_decoder_alloc(d, (size_t)n, sizeof(*ret->requirements));
+	if (!ret->requirements)
+		return -ENOMEM;
+	r = decode_all(d, path, labels, expressions, ret);
+	if (r == 0)
+		qsort(ret->requirements, ret->n, sizeof(*ret->requirements), compare_requirements);
+	return r;
 }

@@ -79,7 +79,7 @@ int weir_service_decode(struct weir_pool *pool, const cJSON *json, struct weir_s
 			struct weir_error *err)
 {
 	struct weir_path root = weir_path_root();
-	struct weir_decoder d = {pool, err};
+	struct weir_decoder d = { .pool = pool, .err = err };
 	struct weir_service *service = calloc(1, sizeof(*service));
 	const cJSON *spec = NULL;
 	int r;

@@ -32,10 +32,9 @@ void bag_empty(struct bag *b)
 	weir_pool_free(&b->pool);
 }
 
-void *bag_alloc(struct bag *b, size_t n, size_t size)
+/* The bag frees it. */
+static void *keep(struct bag *b, void *p)
 {
-	void *p = calloc(n ? n : 1, size);
-
 	if (b->n == b->cap) {
 		b->cap = b->cap ? b->cap * 2 : 64;
 		b->items = realloc(b->items, b->cap * sizeof(*b->items));
@@ -44,6 +43,27 @@ void *bag_alloc(struct bag *b, size_t n, size_t size)
 		die("alloc", "no memory");
 	b->items[b->n++] = p;
 	return p;
+}
+
+void *bag_alloc(struct bag *b, size_t n, size_t size)
+{
+	return keep(b, calloc(n ? n : 1, size));
+}
+
+/* Where an object was made, its parts are, and nothing else has been since. */
+static void forget(struct bag *b, size_t from)
+{
+	while (b->n > from)
+		free(b->items[--b->n]);
+}
+
+static struct weir_policy *pack_policy(struct bag *b, size_t from, struct weir_policy *loose)
+{
+	struct weir_policy *p = NULL;
+
+	weir_policy_pack(loose, &p);
+	forget(b, from);
+	return keep(b, p);
 }
 
 const char *bag_string(struct bag *b, const char *s)
@@ -118,7 +138,8 @@ static void make_named_ports(struct bag *b, struct weir_pod *pod, const char *po
 struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const char *labels,
 			  const char *addrs, const char *ports, bool local)
 {
-	struct weir_pod *pod = bag_alloc(b, 1, sizeof(*pod));
+	size_t from = b->n;
+	struct weir_pod *pod = bag_alloc(b, 1, sizeof(*pod)), *packed = NULL;
 	WEIR_AUTO_FREE char *copy = strdup(addrs);
 	char *save = NULL;
 
@@ -133,7 +154,9 @@ struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const
 	}
 	if (ports && *ports)
 		make_named_ports(b, pod, ports);
-	return pod;
+	weir_pod_pack(pod, &packed);
+	forget(b, from);
+	return keep(b, packed);
 }
 
 static struct weir_requirement make_requirement(struct bag *b, char *t)
@@ -203,7 +226,7 @@ static struct weir_peer make_peer(struct bag *b, char *t)
 		p.pods = inside(b, t, "pods(");
 		return p;
 	}
-	p.kind = WEIR_PEER_PREFIX;
+	p = (struct weir_peer){.kind = WEIR_PEER_PREFIX};
 	p.except = bag_alloc(b, count(t, '-'), sizeof(*p.except));
 	t = strtok_r(t, "-", &save);
 	p.prefix = prefix_of(t);
@@ -297,6 +320,7 @@ static void add_rules(struct bag *b, struct weir_policy *p, const char *text)
 struct weir_policy *make_policy(struct bag *b, const char *ns, const char *name,
 				const char *subject, const char *text)
 {
+	size_t from = b->n;
 	struct weir_policy *p = bag_alloc(b, 1, sizeof(*p));
 
 	p->kind = bag_string(b, "NetworkPolicy");
@@ -305,13 +329,14 @@ struct weir_policy *make_policy(struct bag *b, const char *ns, const char *name,
 	p->tier = WEIR_TIER_NETWORK_POLICY;
 	p->pods = make_selector(b, subject);
 	add_rules(b, p, text);
-	return p;
+	return pack_policy(b, from, p);
 }
 
 struct weir_policy *make_cluster_policy(struct bag *b, const char *name, enum weir_tier tier,
 					int priority, const char *subject_ns, const char *subject,
 					const char *text)
 {
+	size_t from = b->n;
 	struct weir_policy *p = bag_alloc(b, 1, sizeof(*p));
 
 	p->kind = bag_string(b, "ClusterNetworkPolicy");
@@ -321,7 +346,7 @@ struct weir_policy *make_cluster_policy(struct bag *b, const char *name, enum we
 	p->namespaces = make_selector(b, subject_ns);
 	p->pods = make_selector(b, subject);
 	add_rules(b, p, text);
-	return p;
+	return pack_policy(b, from, p);
 }
 
 struct weir_connection make_connection(const char *src, const char *dst, uint8_t protocol,
