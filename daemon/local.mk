@@ -170,3 +170,18 @@ TESTS += tests/unit/daemon/publish
 tests_unit_daemon_publish_SOURCES = tests/unit/daemon/publish.c
 tests_unit_daemon_publish_LDADD = $(LIBDAEMON) $(LIBWEIR) $(ZMQ_LIBS) $(CMOCKA_LIBS) -lpthread
 endif
+
+if WEIR_HAVE_TESTS
+check_PROGRAMS += tests/unit/daemon/endpoint
+TESTS += tests/unit/daemon/endpoint
+tests_unit_daemon_endpoint_SOURCES = tests/unit/daemon/endpoint.c
+tests_unit_daemon_endpoint_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
+endif
+
+if WEIR_FUZZERS
+FUZZERS += tests/fuzz/rpc
+endif
+EXTRA_DIST += tests/fuzz/corpus/rpc
+tests_fuzz_rpc_SOURCES = tests/fuzz/rpc.c
+tests_fuzz_rpc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_rpc_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS)
