@@ -212,7 +212,7 @@ static bool claim(struct weir_catalog *c, struct weir_manifest *m, const struct 
 		return false;
 	}
 	if (e->owner != m) {
-		e->owner->stale = true;
+		e->owner->stale = c->stale = true;
 		unlink_entry(e);
 		link_entry(m, e);
 	}

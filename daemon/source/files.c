@@ -254,22 +254,18 @@ static void load(struct files *s, struct file *file, int dir)
  * has lost objects to an earlier one has to say so. */
 static void settle(struct files *s, int dir)
 {
-	bool again = true;
+	struct weir_catalog *c = &s->catalog;
 
-	for (int round = 0; again && round < 8; round++) {
-		again = s->catalog.freed;
-		for (size_t i = 0; i < s->n; i++) {
-			struct weir_manifest *m = &s->items[i]->manifest;
+	for (int round = 0; (c->freed || c->stale) && round < 8; round++) {
+		bool freed = c->freed;
 
-			if (!m->stale && !(s->catalog.freed && m->shadowed))
-				continue;
-			m->stale = true;
-			again = true;
-		}
-		s->catalog.freed = false;
+		c->freed = c->stale = false;
+		for (size_t i = 0; i < s->n; i++)
+			s->items[i]->manifest.stale |= freed && s->items[i]->manifest.shadowed;
 		for (size_t i = 0; i < s->n; i++) {
 			if (s->items[i]->manifest.stale)
 				load(s, s->items[i], dir);
+			c->stale |= s->items[i]->manifest.stale;
 		}
 	}
 }

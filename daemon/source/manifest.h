@@ -67,6 +67,7 @@ struct weir_catalog {
 	uint64_t errors;  /* since the start */
 	uint64_t changes; /* to the cluster, since the start */
 	bool freed;	  /* an object has lost its owner: shadowed manifests may have it */
+	bool stale;	  /* some manifest is */
 };
 
 int weir_catalog_init(struct weir_catalog *c, struct weir_world *world, struct weir_error *err);
