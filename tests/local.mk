@@ -34,3 +34,14 @@ TESTS += tests/conformance.py
 EXTRA_DIST += tests/oracle/cluster.py tests/random/generate.py
 dist_check_SCRIPTS += tests/random/clusters.py
 TESTS += tests/random/clusters.py
+# Policy through real packets: everybody to everybody.
+check_PROGRAMS += tests/e2e/probe
+tests_e2e_probe_SOURCES = tests/e2e/packets.c tests/e2e/packets.h tests/e2e/probe.c
+tests_e2e_probe_LDADD =
+EXTRA_DIST += tests/e2e/matrix.py
+POLICY_E2E = tests/e2e/policy_cases.py tests/e2e/random_clusters.py
+dist_check_SCRIPTS += $(POLICY_E2E) tests/cases/check.py
+TESTS += $(POLICY_E2E) tests/cases/check.py
+EXTRA_DIST += tests/cases/base.yaml tests/cases/blocks.yaml tests/cases/cases.py \
+	tests/cases/names.yaml tests/cases/peers.yaml tests/cases/ports.yaml \
+	tests/cases/subjects.yaml tests/cases/together.yaml tests/cases/types.yaml
