@@ -142,6 +142,9 @@ static int ruleset_for(struct weir_compiler *c, struct ruleset *now, struct rule
 	if (*ret)
 		return 0;
 	if (now && now->n_moving == now->n_profiles && !now->rekeyed) {
+		/* First: while no table has it, the queue does. */
+		if (WEIR_QUEUE(&c->q_rulesets, now) < 0)
+			return -ENOMEM;
 		rs = now;
 		rs->rekeyed = true;
 		rs->listed = false;

@@ -162,6 +162,7 @@ static int collect_rulesets(struct weir_compiler *c, struct weir_changes *ch)
 		if (!rs->n_profiles) {
 			ch->n_rulesets += changed;
 			weir_ruleset_drop(c, rs);
+			c->q_rulesets.at[i] = NULL;
 			continue;
 		}
 		r = weir_ruleset_compile(c, rs, e, &changed);

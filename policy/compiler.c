@@ -62,7 +62,7 @@ static void free_removed(struct weir_compiler *c)
 	for (uint32_t i = 0; i < c->q_rulesets.n; i++) {
 		struct ruleset *rs = c->q_rulesets.at[i];
 
-		if (!rs->listed)
+		if (rs && !rs->listed)
 			weir_ruleset_free(rs);
 	}
 }

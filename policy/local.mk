@@ -22,7 +22,7 @@ bench_compile_SOURCES = bench/compile.c tests/unit/policy/build.c tests/unit/pol
 bench_compile_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 
 if WEIR_HAVE_TESTS
-POLICY_TESTS = tests/unit/policy/class tests/unit/policy/incremental
+POLICY_TESTS = tests/unit/policy/class tests/unit/policy/incremental tests/unit/policy/oom
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 POLICY_TEST_WORLD = tests/unit/policy/build.c tests/unit/policy/build.h \
@@ -33,4 +33,8 @@ tests_unit_policy_class_SOURCES = tests/unit/policy/class.c tests/unit/policy/bu
 tests_unit_policy_class_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_TEST_WORLD)
 tests_unit_policy_incremental_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_oom_SOURCES = tests/unit/policy/oom.c tests/unit/policy/build.c \
+	tests/unit/policy/build.h
+tests_unit_policy_oom_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_unit_policy_oom_LDADD = $(POLICY_TEST_LIBS)
 endif

@@ -282,7 +282,7 @@ static int drop_members(struct weir_compiler *c, struct peerset *p)
 
 static int retire(struct weir_compiler *c, struct peerset *p)
 {
-	if (drop_members(c, p) < 0)
+	if (drop_members(c, p) < 0 || weir_vec_push(&c->dead_peersets, p) < 0)
 		return -ENOMEM;
 	weir_table_remove(&c->peersets, p->hash, p);
 	if (p->kind == WEIR_PEER_PODS) {
@@ -297,7 +297,7 @@ static int retire(struct weir_compiler *c, struct peerset *p)
 		for (uint32_t j = 0; j < p->n_except; j++)
 			weir_named_put(c, p->except[j]);
 	}
-	return weir_vec_push(&c->dead_peersets, p);
+	return 0;
 }
 
 /* Sets that no rule in force names any more lose their members and prefixes. */
