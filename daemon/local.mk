@@ -104,8 +104,12 @@ daemon_libweird_a_SOURCES = \
 	daemon/source/catalog.c \
 	daemon/source/files.c \
 	daemon/source/fingerprint.c \
+	daemon/source/good.c \
+	daemon/source/keep.c \
+	daemon/source/keep.h \
 	daemon/source/kinds.c \
 	daemon/source/manifest.h \
+	daemon/source/object.c \
 	daemon/source/source.h \
 	daemon/source/watch.c \
 	daemon/source/watch.h \

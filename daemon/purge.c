@@ -28,8 +28,8 @@ static bool is_answering(const char *socket_path)
 
 static int purge_kernel(const struct weird *d, struct weir_error *err)
 {
-	struct weir_backend_config config = {.name = "weird",
-					     .nflog_group = (uint16_t)d->config->nflog_group};
+	struct weir_backend_config config = { .name = "weird",
+					      .nflog_group = (uint16_t)d->config->nflog_group };
 	struct weir_error first;
 	int ret = 0;
 
@@ -48,7 +48,8 @@ static int purge_kernel(const struct weird *d, struct weir_error *err)
 /* Whether weird writes files of that name; what others put there stays. */
 static bool is_ours(const char *name)
 {
-	static const char *const suffixes[] = {".json", ".broken", ".new", ".state", ".sock"};
+	static const char *const suffixes[] = { ".json",  ".broken", ".new",
+						".state", ".sock",   ".good" };
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(suffixes); i++) {
@@ -81,7 +82,7 @@ static int purge_folder(const char *path, struct weir_error *err)
 int weird_purge(struct weird *d, struct weir_error *err)
 {
 	char path[4096];
-	int kernel, endpoints, state, run;
+	int kernel, endpoints, good, state, run;
 
 	if (is_answering(d->config->rpc))
 		return weir_error_set(err, EBUSY, "weird is running (%s answers): stop it first",
@@ -89,7 +90,9 @@ int weird_purge(struct weird *d, struct weir_error *err)
 	kernel = purge_kernel(d, err);
 	snprintf(path, sizeof(path), "%s/endpoints", d->config->state_dir);
 	endpoints = purge_folder(path, err);
+	snprintf(path, sizeof(path), "%s/last-good", d->config->state_dir);
+	good = purge_folder(path, err);
 	state = purge_folder(d->config->state_dir, err);
 	run = purge_folder(d->config->run_dir, err);
-	return kernel ? kernel : endpoints ? endpoints : state ? state : run;
+	return kernel ? kernel : endpoints ? endpoints : good ? good : state ? state : run;
 }

@@ -3,7 +3,7 @@
 noinst_LIBRARIES += lib/libweir.a
 lib_libweir_a_SOURCES = lib/addr.c lib/doc/doc.c lib/doc/doc.h \
 	lib/doc/docs.c lib/doc/json.c lib/doc/yaml.c lib/error.c lib/log.c lib/names.c \
-	lib/pool.c lib/rpc.c lib/ruleset.c lib/version.c lib/wire/batch.h \
+	lib/near.c lib/pool.c lib/rpc.c lib/ruleset.c lib/version.c lib/wire/batch.h \
 	lib/wire/decode.c lib/wire/encode.c lib/wire/intern.c \
 	lib/wire/intern.h lib/wire/json.c lib/wire/reader.c \
 	lib/wire/reader.h lib/wire/why.c

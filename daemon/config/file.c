@@ -12,6 +12,7 @@
 
 #include "weir/cleanup.h"
 #include "weir/doc.h"
+#include "weir/near.h"
 
 #define FILE_MAX  (1024 * 1024)
 #define NAME_MAX_ 128 /* of a dotted key */
@@ -22,33 +23,6 @@ struct walk {
 	const char *file;
 	struct weir_error *err;
 };
-
-/* Edit distance of two short words, counted up to 8 */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[33], n = (unsigned)strlen(b);
-
-	if (strlen(a) > 32 || n > 32)
-		return 8;
-	for (unsigned j = 0; j <= n; j++)
-		row[j] = j;
-	for (unsigned i = 0; a[i]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i + 1;
-		for (unsigned j = 0; j < n; j++) {
-			unsigned best = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j + 1] + 1 < best)
-				best = row[j + 1] + 1;
-			row[j + 1] = best;
-		}
-	}
-	return row[n];
-}
 
 /* The part of the key's name that may stand in the section prefix ("" or
  * "flows."), into word; false when the key is not of that section. */
@@ -74,8 +48,8 @@ static int unknown_key(const struct walk *w, unsigned line, const char *prefix, 
 		strcpy(last, word);
 		snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
 			 *list ? ", " : "", word);
-		if (distance(key, word) < best) {
-			best = distance(key, word);
+		if (weir_distance(key, word) < best) {
+			best = weir_distance(key, word);
 			strcpy(near, word);
 		}
 	}

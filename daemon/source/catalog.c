@@ -118,6 +118,17 @@ static void unlink_entry(struct weir_manifest_entry *e)
 	e->owner->n_entries--;
 }
 
+struct weir_manifest_entry *weir_catalog_find(const struct weir_catalog *c,
+					      const struct weir_manifest_object *o)
+{
+	const struct weir_pool *pool = c->world->pool;
+	struct weir_name key = { weir_pool_find(pool, o->name),
+				 o->namespace_ ? weir_pool_find(pool, o->namespace_) : NULL,
+				 o->kind };
+
+	return key.a && !o->namespace_ == !key.b ? weir_registry_find(&c->entries, key) : NULL;
+}
+
 /* The entry, made when there is none; NULL when memory is short. */
 static struct weir_manifest_entry *entry_of(struct weir_catalog *c, struct weir_manifest *m,
 					    const struct weir_kind *kind, const char *ns,
@@ -169,46 +180,41 @@ static void sweep(struct weir_catalog *c, struct weir_manifest *m)
 
 /* --- one object ---------------------------------------------------------------- */
 
-/* Where a text and an object in it are, for messages. */
+/* An object, and where it stands. */
 struct place {
+	struct weir_catalog *catalog;
+	struct weir_manifest *manifest;
 	const struct weir_doc *doc;
-	const cJSON *json;
-	const struct weir_kind *kind;
-	const char *namespace_, *name;
+	struct weir_manifest_object object;
 };
 
-static const char *text_at(const cJSON *object, const char *key)
-{
-	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-}
-
-__attribute__((format(printf, 4, 5))) static void report_object(struct weir_catalog *c,
-								struct weir_manifest *m,
-								const struct place *p,
+__attribute__((format(printf, 2, 3))) static void report_object(const struct place *p,
 								const char *fmt, ...)
 {
+	const struct weir_manifest_object *o = &p->object;
 	char text[2 * WEIR_ERROR_MAX];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	report(c, m, "%s:%u: %s %s%s%s: %s", m->name, weir_doc_line(p->doc, p->json), p->kind->kind,
-	       p->namespace_ ? p->namespace_ : "", p->namespace_ ? "/" : "",
-	       p->name ? p->name : "(no name)", text);
+	report(p->catalog, p->manifest, "%s:%u: %s %s%s%s: %s", p->manifest->name,
+	       weir_doc_line(p->doc, o->json), o->kind_text, o->namespace_ ? o->namespace_ : "",
+	       o->namespace_ ? "/" : "", o->name ? o->name : "(no name)", text);
 }
 
 /* false: this manifest has no say about it, which has been reported */
-static bool claim(struct weir_catalog *c, struct weir_manifest *m, const struct place *p,
-		  struct weir_manifest_entry *e)
+static bool claim(const struct place *p, struct weir_manifest_entry *e)
 {
+	struct weir_manifest *m = p->manifest;
+
 	if (e->owner == m && e->round == m->round) {
-		report_object(c, m, p, "is twice in this file; the first one counts");
+		report_object(p, "is twice in this file; the first one counts");
 		return false;
 	}
 	if (e->owner != m && strcmp(e->owner->name, m->name) < 0) {
 		m->shadowed = true;
-		report_object(c, m, p, "is also in %s, which counts", e->owner->name);
+		report_object(p, "is also in %s, which counts", e->owner->name);
 		return false;
 	}
 	if (e->owner != m) {
@@ -220,30 +226,37 @@ static bool claim(struct weir_catalog *c, struct weir_manifest *m, const struct 
 	return true;
 }
 
-static int set_object(struct weir_catalog *c, const struct place *p, const char *api,
-		      struct weir_error *err)
+static int set_object(const struct place *p, struct weir_error *err)
 {
-	if (strcmp(p->kind->api_version, api))
-		return weir_error_set(err, ENOTSUP, "apiVersion \"%s\" is not supported (want %s)",
-				      api, p->kind->api_version);
-	return p->kind->set(c->world, p->json, err);
+	const struct weir_manifest_object *o = &p->object;
+
+	if (o->misspelt)
+		return weir_error_set(err, EINVAL,
+				      "kind \"%.60s\" is not known: did you mean \"%s\"?",
+				      o->kind_text, o->kind->kind);
+	if (strcmp(o->kind->api_version, o->api))
+		return weir_error_set(err, ENOTSUP,
+				      "apiVersion \"%.100s\" is not supported (want %s)", o->api,
+				      o->kind->api_version);
+	return o->kind->set(p->catalog->world, o->json, err);
 }
 
-static void load_known(struct weir_catalog *c, struct weir_manifest *m, const struct place *p,
-		       const char *api)
+static void load_known(const struct place *p)
 {
-	struct weir_manifest_entry *e = entry_of(c, m, p->kind, p->namespace_, p->name);
-	uint64_t fingerprint = weir_fingerprint(&c->key, p->json);
+	const struct weir_manifest_object *o = &p->object;
+	struct weir_catalog *c = p->catalog;
+	struct weir_manifest_entry *e = entry_of(c, p->manifest, o->kind, o->namespace_, o->name);
+	uint64_t fingerprint = weir_fingerprint(&c->key, o->json);
 	struct weir_error err = { "" };
 
 	if (!e) {
-		report_object(c, m, p, "out of memory");
+		report_object(p, "out of memory");
 		return;
 	}
-	if (!claim(c, m, p, e) || e->fingerprint == fingerprint)
+	if (!claim(p, e) || e->fingerprint == fingerprint)
 		return;
-	if (set_object(c, p, api, &err) < 0) {
-		report_object(c, m, p, "%s%s", err.text,
+	if (set_object(p, &err) < 0) {
+		report_object(p, "%s%s", err.text,
 			      e->fingerprint ? " (its last good state stays)" : "");
 		return;
 	}
@@ -251,53 +264,27 @@ static void load_known(struct weir_catalog *c, struct weir_manifest *m, const st
 	c->changes++;
 }
 
-static void load_object(struct weir_catalog *c, struct weir_manifest *m, const struct weir_doc *doc,
-			const cJSON *json)
+static void load_object(void *data, const cJSON *json)
 {
-	const char *kind = text_at(json, "kind"), *api = text_at(json, "apiVersion");
-	const cJSON *meta = cJSON_GetObjectItemCaseSensitive(json, "metadata");
-	struct place p = { .doc = doc, .json = json, .name = text_at(meta, "name") };
+	struct place *p = data;
+	struct weir_manifest_object *o = &p->object;
 
-	if (!kind || !api) {
-		report(c, m, "%s:%u: not an object: apiVersion or kind is missing", m->name,
-		       weir_doc_line(doc, json));
-		m->unnamed = true;
-		return;
-	}
-	p.kind = weir_kind_find(kind);
-	if (!p.kind) {
-		note_ignored(m, kind);
-		return;
-	}
-	if (p.kind->namespaced) {
-		p.namespace_ = text_at(meta, "namespace");
-		if (!p.namespace_ || !*p.namespace_)
-			p.namespace_ = "default";
-	}
-	if (!p.kind->api_version) {
-		report_object(c, m, &p, "not supported by this version; it is not enforced");
-	} else if (!p.name || !*p.name) {
-		report_object(c, m, &p, "metadata.name is missing");
-		m->unnamed = true;
+	weir_manifest_object_read(json, o);
+	if (!o->kind_text || !o->api) {
+		report(p->catalog, p->manifest,
+		       "%s:%u: not an object: apiVersion or kind is missing", p->manifest->name,
+		       weir_doc_line(p->doc, json));
+		p->manifest->unnamed = true;
+	} else if (!o->kind) {
+		note_ignored(p->manifest, o->kind_text);
+	} else if (!o->kind->api_version) {
+		report_object(p, "not supported by this version; it is not enforced");
+	} else if (!o->name || !*o->name) {
+		report_object(p, "metadata.name is missing");
+		p->manifest->unnamed = true;
 	} else {
-		load_known(c, m, &p, api);
+		load_known(p);
 	}
-}
-
-/* "kind: List" (and PodList, ...) stands for its items. */
-static void load_root(struct weir_catalog *c, struct weir_manifest *m, const struct weir_doc *doc,
-		      const cJSON *root)
-{
-	const cJSON *items = cJSON_GetObjectItemCaseSensitive(root, "items"), *item;
-	const char *kind = text_at(root, "kind");
-	size_t len = kind ? strlen(kind) : 0;
-
-	if (len < 4 || strcmp(kind + len - 4, "List") || !cJSON_IsArray(items)) {
-		load_object(c, m, doc, root);
-		return;
-	}
-	cJSON_ArrayForEach (item, items)
-		load_object(c, m, doc, item);
 }
 
 /* --- one text ------------------------------------------------------------------- */
@@ -317,6 +304,7 @@ void weir_catalog_load(struct weir_catalog *c, struct weir_manifest *m, const ch
 	struct weir_docs_cursor cursor;
 	struct weir_doc *doc = NULL;
 	struct weir_error err;
+	struct place place = { .catalog = c, .manifest = m };
 	int r;
 
 	clear_reports(m);
@@ -325,10 +313,11 @@ void weir_catalog_load(struct weir_catalog *c, struct weir_manifest *m, const ch
 	pthread_mutex_lock(&c->world->lock);
 	weir_docs_begin(&cursor, text, len, m->name);
 	while ((r = weir_docs_next(&cursor, &doc, &err)) != 0) {
+		place.doc = doc;
 		if (r < 0)
 			load_unreadable(c, m, &err);
 		else
-			load_root(c, m, doc, weir_doc_root(doc));
+			weir_manifest_each_object(weir_doc_root(doc), load_object, &place);
 		weir_doc_free(&doc);
 	}
 	weir_docs_end(&cursor);

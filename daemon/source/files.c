@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "daemon/reconcile/reconcile.h"
+#include "daemon/source/keep.h"
 #include "daemon/source/manifest.h"
 #include "daemon/source/source.h"
 #include "daemon/source/watch.h"
@@ -47,10 +48,12 @@ struct files {
 	struct weird *d;
 	char *path;
 	struct weir_catalog catalog;
+	struct weir_keep keep;
 	struct weir_watch *watch;
 	struct file **items; /* sorted by name */
 	size_t n;
 	bool unknown;		  /* a file is being written that was never read */
+	bool pruned;		  /* no copies are left of files that went before we came */
 	struct weir_error folder; /* why it cannot be read; "" */
 };
 
@@ -108,18 +111,25 @@ static struct file *file_of(struct files *s, const char *name)
 	return file;
 }
 
-static void forget_file(struct files *s, const char *name)
+static void close_file(struct files *s, size_t at)
 {
-	bool found;
-	size_t at = position(s, name, &found);
-	struct file *file = found ? s->items[at] : NULL;
+	struct file *file = s->items[at];
 
-	if (!file)
-		return;
 	weir_catalog_unload(&s->catalog, &file->manifest);
 	memmove(&s->items[at], &s->items[at + 1], (--s->n - at) * sizeof(*s->items));
 	free(file->name);
 	free(file);
+}
+
+/* The file does not exist any more. */
+static void forget_file(struct files *s, const char *name)
+{
+	bool found;
+	size_t at = position(s, name, &found);
+
+	weir_keep_remove(&s->keep, name);
+	if (found)
+		close_file(s, at);
 }
 
 /* --- one file -------------------------------------------------------------------- */
@@ -191,10 +201,66 @@ static void log_errors(const struct file *file)
 			 NULL);
 }
 
+/* --- what is kept of a file ------------------------------------------------------ */
+
+/* Brings back what an earlier weird knew. */
+static bool restore(struct files *s, struct file *file)
+{
+	WEIR_AUTO_FREE char *text = NULL;
+	size_t len;
+
+	if (weir_keep_read(&s->keep, file->name, &text, &len) < 0)
+		return false;
+	weir_catalog_load(&s->catalog, &file->manifest, text, len);
+	return true;
+}
+
+static void keep(struct files *s, struct file *file, const char *text, size_t len,
+		 const struct stat *st)
+{
+	WEIR_AUTO_FREE char *good = NULL, *before = NULL;
+	size_t good_len = 0, before_len = 0;
+	struct weir_error err;
+	int r = 0;
+
+	if (!file->manifest.n_errors) {
+		r = weir_keep_write(&s->keep, file->name, text, len, st, &err);
+	} else {
+		weir_keep_read(&s->keep, file->name, &before, &before_len);
+		r = weir_catalog_good(&s->catalog, &file->manifest, text, len, before, before_len,
+				      &good, &good_len);
+		r = r < 0 ? weir_error_errno(&err, -r, "%s", file->name)
+			  : weir_keep_write(&s->keep, file->name, good, good_len, NULL, &err);
+	}
+	if (r < 0)
+		weir_log(WEIR_LOG_WARNING,
+			 "good state not kept; should it break, a restart will not know it",
+			 "error", err.text, NULL);
+}
+
+/* The first text that this weird sees of a file may be broken: then it goes on
+ * top of what was kept, as it would have if weird had run all the time. */
+static void load_text(struct files *s, struct file *file, const char *text, size_t len,
+		      const struct stat *st)
+{
+	bool first = !file->manifest.round;
+	uint64_t errors = s->catalog.errors;
+
+	weir_catalog_load(&s->catalog, &file->manifest, text, len);
+	if (first && file->manifest.n_errors && restore(s, file)) {
+		s->catalog.errors = errors;
+		weir_catalog_load(&s->catalog, &file->manifest, text, len);
+	}
+	if (!first || file->manifest.n_errors || !weir_keep_is_current(&s->keep, file->name, st))
+		keep(s, file, text, len, st);
+}
+
 static void fail(struct files *s, struct file *file, int r)
 {
 	struct weir_error err;
 
+	if (!file->manifest.round)
+		restore(s, file);
 	weir_error_errno(&err, -r, "%s", file->name);
 	if (file->manifest.n_errors == 1 && !strcmp(file->manifest.errors[0], err.text))
 		return; /* no news */
@@ -244,7 +310,7 @@ static void load(struct files *s, struct file *file, int dir)
 	}
 	file->stamp = stamp;
 	file->dirty = is_racy(&stamp);
-	weir_catalog_load(&s->catalog, &file->manifest, text, len);
+	load_text(s, file, text, len, &st);
 	log_errors(file);
 }
 
@@ -276,8 +342,19 @@ static void kick_if_changed(struct files *s, uint64_t before)
 		weir_reconcile_kick(s->d->reconcile);
 }
 
+static bool is_known(void *data, const char *name)
+{
+	bool found;
+
+	position(data, name, &found);
+	return found;
+}
+
 static void forget_unseen(struct files *s)
 {
+	if (!s->pruned)
+		weir_keep_prune(&s->keep, is_known, s);
+	s->pruned = true;
 	for (size_t i = s->n; i > 0; i--) {
 		if (!s->items[i - 1]->seen)
 			forget_file(s, s->items[i - 1]->name);
@@ -429,8 +506,9 @@ static void files_close(struct weir_source *source)
 
 	weir_watch_stop(&s->watch);
 	while (s->n)
-		forget_file(s, s->items[s->n - 1]->name);
+		close_file(s, s->n - 1);
 	free(s->items);
+	weir_keep_close(&s->keep);
 	weir_catalog_clear(&s->catalog);
 	free(s->path);
 	free(s);
@@ -456,9 +534,12 @@ int weir_source_files_open(struct weird *d, const char *path, struct weir_source
 	}
 	s->source.ops = &files_ops;
 	s->d = d;
+	s->keep.dir = -1;
 	/* is_being_written() may be told so by a signal, between its two calls */
 	signal(SIGIO, SIG_IGN);
 	r = weir_catalog_init(&s->catalog, &d->world, err);
+	if (r == 0)
+		r = weir_keep_open(&s->keep, d->config->state_dir, err);
 	if (r == 0)
 		r = weir_watch_start(d->loop, path, on_change, s, &s->watch, err);
 	if (r < 0) {

@@ -5,9 +5,12 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "daemon/cluster/cluster.h"
 #include "daemon/source/manifest.h"
+#include "weir/cleanup.h"
+#include "weir/near.h"
 
 static int not_taken(int r, struct weir_error *err)
 {
@@ -80,21 +83,35 @@ static void remove_networkpolicy(struct weir_world *w, const char *ns, const cha
 }
 
 static const struct weir_kind kinds[] = {
-	{"Namespace", "v1", false, set_namespace, remove_namespace},
-	{"Pod", "v1", true, set_pod, remove_pod},
-	{"Node", "v1", false, set_node, remove_node},
-	{"Service", "v1", true, set_service, remove_service},
-	{"NetworkPolicy", "networking.k8s.io/v1", true, set_networkpolicy, remove_networkpolicy},
+	{ "Namespace", "v1", false, false, set_namespace, remove_namespace },
+	{ "Pod", "v1", true, false, set_pod, remove_pod },
+	{ "Node", "v1", false, false, set_node, remove_node },
+	{ "Service", "v1", true, false, set_service, remove_service },
+	{ "NetworkPolicy", "networking.k8s.io/v1", true, true, set_networkpolicy,
+	  remove_networkpolicy },
 	/* policy that is not enforced is an error, never a note */
-	{"ClusterNetworkPolicy", NULL, false, NULL, NULL},
-	{"AdminNetworkPolicy", NULL, false, NULL, NULL},
-	{"BaselineAdminNetworkPolicy", NULL, false, NULL, NULL},
+	{ "ClusterNetworkPolicy", NULL, false, true, NULL, NULL },
+	{ "AdminNetworkPolicy", NULL, false, true, NULL, NULL },
+	{ "BaselineAdminNetworkPolicy", NULL, false, true, NULL, NULL },
 };
 
-const struct weir_kind *weir_kind_find(const char *kind)
+/* One letter in four may be wrong: no kind of Kubernetes is that close to one
+ * of ours, and not ours. */
+static bool is_near(const char *word, const char *kind)
 {
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+	return !strcasecmp(word, kind) || weir_distance(word, kind) <= strlen(kind) / 4;
+}
+
+const struct weir_kind *weir_kind_find(const char *kind, bool *ret_misspelt)
+{
+	*ret_misspelt = false;
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(kinds); i++) {
 		if (!strcmp(kinds[i].kind, kind))
+			return &kinds[i];
+	}
+	*ret_misspelt = true;
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(kinds); i++) {
+		if (is_near(kind, kinds[i].kind))
 			return &kinds[i];
 	}
 	return NULL;

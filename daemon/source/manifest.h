@@ -19,13 +19,31 @@ struct weir_kind {
 	const char *kind;
 	const char *api_version; /* NULL: no version of it is supported */
 	bool namespaced;
+	bool policy;
 	/* Decode and put into the cluster / take out. World lock held. */
 	int (*set)(struct weir_world *world, const cJSON *json, struct weir_error *err);
 	void (*remove)(struct weir_world *world, const char *ns, const char *name);
 };
 
-/* NULL: a kind that is of no concern to weir. */
-const struct weir_kind *weir_kind_find(const char *kind);
+/* The kind of that name, or the one that it is so close to that it must be
+ * meant. NULL: a kind that is of no concern to weir. */
+const struct weir_kind *weir_kind_find(const char *kind, bool *ret_misspelt);
+
+/* --- object.c ------------------------------------------------------------------- */
+
+/* What a tree says it is. All text is inside of json. */
+struct weir_manifest_object {
+	const cJSON *json;
+	const struct weir_kind *kind; /* NULL: of no concern */
+	bool misspelt;		      /* kind is what was meant, not what stands there */
+	const char *kind_text, *api;  /* as they stand there; NULL: missing */
+	const char *namespace_;	      /* NULL: cluster-wide */
+	const char *name;	      /* NULL: missing */
+};
+void weir_manifest_object_read(const cJSON *json, struct weir_manifest_object *ret);
+/* "kind: List" (and PodList, ...) stands for its items. */
+void weir_manifest_each_object(const cJSON *root, void (*fn)(void *data, const cJSON *json),
+			       void *data);
 
 /* --- fingerprint.c -------------------------------------------------------------- */
 
@@ -42,6 +60,7 @@ struct weir_manifest_entry {
 	const char *namespace_, *name; /* interned; namespace_ NULL: cluster-wide */
 	uint64_t fingerprint;	       /* of what is in the cluster; 0: nothing is */
 	unsigned round;		       /* load in which it was seen last */
+	unsigned kept;		       /* load after which its good form was kept last */
 	struct weir_manifest *owner;
 	struct weir_manifest_entry *next, **at; /* among those of the owner */
 };
@@ -78,3 +97,14 @@ void weir_catalog_load(struct weir_catalog *c, struct weir_manifest *m, const ch
 void weir_catalog_fail(struct weir_catalog *c, struct weir_manifest *m, const char *error);
 /* The text is gone, and its objects with it. */
 void weir_catalog_unload(struct weir_catalog *c, struct weir_manifest *m);
+/* NULL: no manifest has it. */
+struct weir_manifest_entry *weir_catalog_find(const struct weir_catalog *c,
+					      const struct weir_manifest_object *o);
+
+/* --- good.c ------------------------------------------------------------------------ */
+
+/* After a load that found errors: the objects of the manifest in their good
+ * form, looked for in the text loaded and in the one kept before. malloc'd. */
+int weir_catalog_good(struct weir_catalog *c, struct weir_manifest *m, const char *now,
+		      size_t now_len, const char *before, size_t before_len, char **ret,
+		      size_t *ret_len);

@@ -29,6 +29,7 @@
 	", namespace: shop}\nspec: {podSelector: {}" rest "}\n---\n"
 #define BROKEN ", podSelctor: {}"
 
+static struct weir_config config;
 static struct weird d;
 static unsigned kicks;
 
@@ -39,7 +40,7 @@ void weir_reconcile_kick(struct weir_reconcile *r)
 }
 
 static uv_loop_t loop;
-static char dir[64];
+static char dir[64], state_dir[64];
 
 static void put(const char *name, const char *text)
 {
@@ -63,7 +64,7 @@ static void drop(const char *name)
 
 static void sync_now(void)
 {
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 
 	if (d.source->ops->sync(d.source, &err) < 0)
 		fail_msg("%s", err.text);
@@ -105,13 +106,12 @@ static void assert_label(const char *pod, const char *value)
 	assert_string_equal(weir_labels_get(p->labels, key), value);
 }
 
-static int setup(void **state)
+static void start(void)
 {
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 
-	strcpy(dir, "/tmp/weir-t-source-XXXXXX");
-	assert_non_null(mkdtemp(dir));
 	memset(&d, 0, sizeof(d));
+	d.config = &config;
 	kicks = 0;
 	uv_loop_init(&loop);
 	d.loop = &loop;
@@ -121,13 +121,10 @@ static int setup(void **state)
 	assert_int_equal(weir_cluster_new(d.world.pool, d.world.compiler, &d.world.cluster), 0);
 	if (weir_source_files_open(&d, dir, &d.source, &err) < 0)
 		fail_msg("%s", err.text);
-	return 0;
 }
 
-static int teardown(void **state)
+static void stop(void)
 {
-	char command[256];
-
 	d.source->ops->close(d.source);
 	weir_compiler_free(&d.world.compiler);
 	weir_cluster_free(&d.world.cluster);
@@ -135,7 +132,25 @@ static int teardown(void **state)
 	pthread_mutex_destroy(&d.world.lock);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	assert_int_equal(uv_loop_close(&loop), 0);
-	snprintf(command, sizeof(command), "rm -rf %s %s.old", dir, dir);
+}
+
+static int setup(void **state)
+{
+	strcpy(dir, "/tmp/weir-t-source-XXXXXX");
+	strcpy(state_dir, "/tmp/weir-t-state-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	assert_non_null(mkdtemp(state_dir));
+	config.state_dir = state_dir;
+	start();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[256];
+
+	stop();
+	snprintf(command, sizeof(command), "rm -rf %s %s.old %s", dir, dir, state_dir);
 	return system(command);
 }
 
@@ -219,6 +234,105 @@ static void broken_object_without_a_name_removes_nothing(void **state)
 	assert_int_equal(broken(), 1);
 }
 
+static void unreadable_document_keeps_what_is_missing(void **state)
+{
+	put("a.yaml", POD("web", "one") POLICY("deny", "") POD("db", "one"));
+	sync_now();
+	put("a.yaml", POD("web", "two") "kind: [unclosed\n---\n" POD("db", "two"));
+	sync_now();
+	assert_counts(2, 1);
+	assert_label("web", "two");
+	assert_label("db", "two");
+	assert_int_equal(broken(), 1);
+	assert_status_says("the last good state of what is missing stays");
+}
+
+static void misspelt_kind_keeps_its_last_good_state(void **state)
+{
+	put("a.yaml", POD("web", "one") POLICY("deny", ""));
+	sync_now();
+	put("a.yaml", POD("web", "one") "apiVersion: networking.k8s.io/v1\nkind: NetworkPolcy\n"
+					"metadata: {name: deny, namespace: shop}\n"
+					"spec: {podSelector: {}}\n");
+	sync_now();
+	assert_counts(1, 1);
+	assert_status_says("did you mean \\\"NetworkPolicy\\\"?");
+	put("a.yaml", POD("web", "one") "apiVersion: networking.k8s/v1\nkind: NetworkPolicy\n"
+					"metadata: {name: deny, namespace: shop}\n"
+					"spec: {podSelector: {}}\n");
+	sync_now();
+	assert_counts(1, 1);
+	assert_int_equal(broken(), 1);
+}
+
+/* A Role is no misspelt Node, and knative's Service is none of ours. */
+static void similar_kinds_are_not_for_us(void **state)
+{
+	put("a.yaml", "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\n"
+		      "metadata: {name: a}\n---\n"
+		      "apiVersion: serving.knative.dev/v1\nkind: Service\n"
+		      "metadata: {name: a}\n---\napiVersion: batch/v1\nkind: Job\n"
+		      "metadata: {name: a}\n");
+	sync_now();
+	assert_int_equal(broken(), 0);
+	assert_status_says("\"kinds\":[\"Role\",\"Service\",\"Job\"]");
+}
+
+/* Closing writes nothing: what is on disk is what a kill would leave. */
+static void restart(void)
+{
+	stop();
+	start();
+	sync_now();
+}
+
+static void last_good_state_survives_a_restart(void **state)
+{
+	put("a.yaml", POD("web", "one") POLICY("deny", ""));
+	put("b.yaml", POD("db", "one"));
+	sync_now();
+	put("a.yaml", POD("web", "two") POLICY("deny", BROKEN) POLICY("new", ""));
+	put("b.yaml", "kind: [unclosed\n");
+	sync_now();
+	restart();
+	assert_counts(2, 2);
+	assert_label("web", "two");
+	assert_label("db", "one");
+	assert_int_equal(broken(), 2);
+	assert_status_says("its last good state stays");
+	/* good when weird saw it first, broken now: nothing but the copy has it */
+	put("a.yaml", POLICY("deny", BROKEN) POLICY("new", BROKEN));
+	sync_now();
+	assert_counts(1, 2);
+	restart();
+	assert_counts(1, 2);
+	put("a.yaml", POLICY("new", ""));
+	drop("b.yaml");
+	restart();
+	assert_counts(0, 1);
+	assert_int_equal(broken(), 0);
+	put("b.yaml", "kind: [unclosed\n");
+	restart();
+	assert_counts(0, 1);
+}
+
+static void broken_while_weird_was_away(void **state)
+{
+	put("a.yaml", POD("web", "one") POLICY("deny", ""));
+	sync_now();
+	stop();
+	put("a.yaml", POD("web", "one") POLICY("deny", BROKEN));
+	start();
+	sync_now();
+	assert_counts(1, 1);
+	assert_int_equal(broken(), 1);
+	restart();
+	assert_counts(1, 1);
+	put("a.yaml", POD("web", "one"));
+	restart();
+	assert_counts(1, 0);
+}
+
 static void first_file_by_name_counts(void **state)
 {
 	put("b.yaml", POD("web", "b"));
@@ -261,7 +375,7 @@ static void what_is_not_for_us(void **state)
 
 static void missing_folder_keeps_its_objects(void **state)
 {
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	char old[80];
 
 	put("a.yaml", POD("web", "one"));
@@ -368,6 +482,11 @@ int main(void)
 		TEST(broken_file_keeps_its_objects),
 		TEST(broken_object_keeps_its_last_good_state),
 		TEST(broken_object_without_a_name_removes_nothing),
+		TEST(unreadable_document_keeps_what_is_missing),
+		TEST(misspelt_kind_keeps_its_last_good_state),
+		TEST(similar_kinds_are_not_for_us),
+		TEST(last_good_state_survives_a_restart),
+		TEST(broken_while_weird_was_away),
 		TEST(first_file_by_name_counts),
 		TEST(what_is_not_for_us),
 		TEST(missing_folder_keeps_its_objects),
