@@ -28,6 +28,7 @@
  * the connection pays for the waking: let a few gather. */
 #define GATHER_NS 2000000ull
 #define NEVER	  UINT64_MAX
+#define DRAIN_NS  5000000ull
 
 struct weir_pipeline {
 	struct weir_pipeline_config config;
@@ -37,8 +38,12 @@ struct weir_pipeline {
 	struct weir_follow follow;
 	pthread_t thread;
 	bool running;
-	bool backlog;			 /* the last read has not taken all */
-	int stop;			 /* eventfd */
+	bool backlog; /* the last read has not taken all */
+	int wake;     /* eventfd: somebody wants something of the thread */
+	pthread_mutex_t wants_lock;
+	pthread_cond_t drained;
+	bool stopping;			 /* wanted: the end */
+	uint64_t drains, drains_done;	 /* wanted: all that the kernel has reported */
 	uint64_t next_update, next_poll; /* monotonic ns; the second: not before */
 	uint64_t next_complaint;
 	unsigned n; /* events read, not yet followed */
@@ -89,6 +94,18 @@ struct weir_flow_sink weir_pipeline_sink(struct weir_pipeline *p)
 	return (struct weir_flow_sink){ .flow = on_flow, .data = p };
 }
 
+static void init_locks(struct weir_pipeline *p)
+{
+	pthread_condattr_t clock;
+
+	pthread_mutex_init(&p->stats_lock, NULL);
+	pthread_mutex_init(&p->wants_lock, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->drained, &clock);
+	pthread_condattr_destroy(&clock);
+}
+
 int weir_pipeline_new(const struct weir_pipeline_config *config, struct weir_world *world,
 		      struct weir_publisher *publisher, struct weir_pipeline **ret,
 		      struct weir_error *err)
@@ -101,15 +118,15 @@ int weir_pipeline_new(const struct weir_pipeline_config *config, struct weir_wor
 	p->config = *config;
 	p->world = world;
 	p->publisher = publisher;
-	p->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (p->stop < 0)
+	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->wake < 0)
 		return weir_error_errno(err, errno, "flow pipeline: eventfd");
 	r = weir_follow_init(&p->follow, config, world, publish, p, clock_ns(CLOCK_REALTIME));
 	if (r < 0) {
-		close(p->stop);
+		close(p->wake);
 		return weir_error_errno(err, -r, "flow pipeline");
 	}
-	pthread_mutex_init(&p->stats_lock, NULL);
+	init_locks(p);
 	*ret = weir_take(p);
 	return 0;
 }
@@ -172,10 +189,11 @@ static int idle_ms(struct weir_pipeline *p)
 static void gather(struct weir_pipeline *p, const struct pollfd *fds, int n)
 {
 	const struct timespec pause = { .tv_nsec = GATHER_NS };
+	struct pollfd wake = { .fd = p->wake, .events = POLLIN };
 
 	for (int i = 0; i < n && !p->backlog; i++) {
 		if (fds[i].revents) {
-			nanosleep(&pause, NULL);
+			ppoll(&wake, 1, &pause, NULL);
 			return;
 		}
 	}
@@ -220,15 +238,53 @@ static int watch(struct pollfd *polls, int used, const int *fds, int n)
 	return used + n;
 }
 
-/* polls: [0] stop, then the source's, then the publisher's */
+/* polls: [0] wake, then the source's, then the publisher's */
 static int wait_for_work(struct weir_pipeline *p, struct pollfd *polls, int *ret_source)
 {
-	int fds[ALL_FDS], n = watch(polls, 0, &p->stop, 1);
+	int fds[ALL_FDS], n = watch(polls, 0, &p->wake, 1);
 
 	*ret_source = p->source->ops->fds(p->source, fds, SOURCE_FDS);
 	n = watch(polls, n, fds, *ret_source);
 	n = watch(polls, n, fds, weir_publisher_fds(p->publisher, fds, ALL_FDS - n));
 	return poll(polls, (nfds_t)n, idle_ms(p)) < 0 ? -errno : 0;
+}
+
+/* Reads what the kernel has got for us, but no longer than until the deadline:
+ * it may report faster than we read. */
+static void drain(struct weir_pipeline *p, uint64_t deadline)
+{
+	struct weir_error err;
+	int fds[SOURCE_FDS], n, r;
+
+	n = p->source->ops->fds(p->source, fds, SOURCE_FDS);
+	for (int i = 0; i < n; i++) {
+		do {
+			r = p->source->ops->read(p->source, fds[i], BATCH, &err);
+			follow_batch(p);
+		} while (r >= (int)BATCH && clock_ns(CLOCK_MONOTONIC) < deadline);
+	}
+}
+
+/* What weir_pipeline_drain() and _stop() ask for; true: the end. */
+static bool serve_wants(struct weir_pipeline *p)
+{
+	uint64_t drains;
+	eventfd_t n;
+	bool stopping;
+
+	eventfd_read(p->wake, &n);
+	pthread_mutex_lock(&p->wants_lock);
+	stopping = p->stopping;
+	drains = p->drains;
+	pthread_mutex_unlock(&p->wants_lock);
+	if (stopping || drains == p->drains_done)
+		return stopping;
+	drain(p, clock_ns(CLOCK_MONOTONIC) + DRAIN_NS);
+	pthread_mutex_lock(&p->wants_lock);
+	p->drains_done = drains;
+	pthread_cond_broadcast(&p->drained);
+	pthread_mutex_unlock(&p->wants_lock);
+	return false;
 }
 
 static void *run(void *data)
@@ -241,13 +297,42 @@ static void *run(void *data)
 		r = wait_for_work(p, polls, &n_source);
 		if (r == -EINTR)
 			continue;
-		if (r == 0 && polls[0].revents)
-			return NULL;
-		if (r == 0)
+		if (r == 0 && polls[0].revents) {
+			if (serve_wants(p))
+				return NULL;
+		} else if (r == 0) {
 			read_source(p, polls + 1, n_source);
+		}
 		poll_counters(p);
 		tick(p);
 	}
+}
+
+bool weir_pipeline_drain(struct weir_pipeline *p, unsigned max_ms)
+{
+	uint64_t end = clock_ns(CLOCK_MONOTONIC) + max_ms * 1000000ull, mine;
+	struct timespec until = { .tv_sec = (time_t)(end / SECOND_NS),
+				  .tv_nsec = (long)(end % SECOND_NS) };
+	bool done;
+	int r = 0;
+
+	pthread_mutex_lock(&p->wants_lock);
+	mine = ++p->drains;
+	eventfd_write(p->wake, 1);
+	while (p->drains_done < mine && r == 0)
+		r = pthread_cond_timedwait(&p->drained, &p->wants_lock, &until);
+	done = p->drains_done >= mine;
+	pthread_mutex_unlock(&p->wants_lock);
+	return done;
+}
+
+static void end_thread(struct weir_pipeline *p)
+{
+	pthread_mutex_lock(&p->wants_lock);
+	p->stopping = true;
+	pthread_mutex_unlock(&p->wants_lock);
+	eventfd_write(p->wake, 1);
+	pthread_join(p->thread, NULL);
 }
 
 int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source,
@@ -268,21 +353,6 @@ int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source
 	return 0;
 }
 
-/* What the kernel has still got for us is read before the source is closed. */
-static void drain(struct weir_pipeline *p)
-{
-	struct weir_error err;
-	int fds[SOURCE_FDS], n, r;
-
-	n = p->source->ops->fds(p->source, fds, SOURCE_FDS);
-	for (int i = 0; i < n; i++) {
-		do {
-			r = p->source->ops->read(p->source, fds[i], BATCH, &err);
-			follow_batch(p);
-		} while (r >= (int)BATCH);
-	}
-}
-
 void weir_pipeline_stop(struct weir_pipeline **p)
 {
 	struct weir_pipeline *old = weir_take(*p);
@@ -290,17 +360,18 @@ void weir_pipeline_stop(struct weir_pipeline **p)
 	if (!old)
 		return;
 	if (old->running) {
-		eventfd_write(old->stop, 1);
-		pthread_join(old->thread, NULL);
-		drain(old);
+		end_thread(old);
+		drain(old, NEVER);
 	}
 	if (old->source)
 		old->source->ops->close(old->source);
 	pthread_mutex_lock(&old->world->lock);
 	weir_follow_done(&old->follow);
 	pthread_mutex_unlock(&old->world->lock);
+	pthread_cond_destroy(&old->drained);
+	pthread_mutex_destroy(&old->wants_lock);
 	pthread_mutex_destroy(&old->stats_lock);
-	close(old->stop);
+	close(old->wake);
 	free(old);
 }
 

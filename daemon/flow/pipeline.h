@@ -5,6 +5,7 @@
  * connections of this node's pods, says who they are and which policies
  * decided, and gives the records to the publisher.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/publish/publish.h"
@@ -14,10 +15,10 @@
 struct weir_pipeline;
 
 struct weir_pipeline_config {
-	unsigned interval_ms;     /* update records of living connections (10000) */
-	unsigned denied_ms;       /* repeated denials are summed up over so long (1000) */
+	unsigned interval_ms;	  /* update records of living connections (10000) */
+	unsigned denied_ms;	  /* repeated denials are summed up over so long (1000) */
 	uint32_t max_connections; /* followed at once; beyond: counted as lost (WEIR_LOSS_QUEUE) */
-	uint32_t max_denied;      /* keys of denials summed up at once */
+	uint32_t max_denied;	  /* keys of denials summed up at once */
 };
 
 /* The source is opened by the caller with pipeline's sink:
@@ -30,14 +31,19 @@ struct weir_flow_sink weir_pipeline_sink(struct weir_pipeline *p);
 /* Takes over the source; starts the thread. */
 int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source,
 			struct weir_error *err);
+/* Waits, max_ms at most, until the thread has followed all that the kernel has
+ * reported before this call. Called before tables change, so that a connection is explained by
+ * those that judged it; without the world's lock. false: there was not time enough. Only
+ * after weir_pipeline_start(). */
+bool weir_pipeline_drain(struct weir_pipeline *p, unsigned max_ms);
 void weir_pipeline_stop(struct weir_pipeline **p);
 
 struct weir_pipeline_stats {
 	uint64_t events[WEIR_FLOW_EVENT_MAX]; /* read from the kernel */
 	uint64_t records[WEIR_RECORD_TYPE_MAX];
 	uint64_t lost[WEIR_LOSS_MAX];
-	uint64_t connections;       /* followed now */
+	uint64_t connections; /* followed now */
 	uint64_t denied_packets, denied_connections;
-	uint64_t policy_race;       /* denied by the kernel, allowed by the tables of a moment later */
+	uint64_t policy_race; /* denied by the kernel, allowed by the tables of a moment later */
 };
 void weir_pipeline_stats(struct weir_pipeline *p, struct weir_pipeline_stats *ret);

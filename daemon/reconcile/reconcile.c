@@ -21,6 +21,7 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
+#define DRAIN_MS     5u
 #define RETRY_MIN_MS 100u
 #define RETRY_MAX_MS 30000u
 
@@ -104,6 +105,9 @@ static int run(struct weir_reconcile *r, struct weir_error *err)
 	int code;
 
 	r->full |= weir_backend_needs_full(r->d->backend);
+	/* Connections that were judged by the tables of now are explained by them. */
+	if (r->d->pipeline)
+		weir_pipeline_drain(r->d->pipeline, DRAIN_MS);
 	pthread_mutex_lock(&world->lock);
 	guards_changed = weir_guards_update(world, &r->d->config->pod_cidrs);
 	code = collect(r, &changes, err);

@@ -218,7 +218,7 @@ static bool claim(const struct place *p, struct weir_manifest_entry *e)
 		return false;
 	}
 	if (e->owner != m) {
-		e->owner->stale = c->stale = true;
+		e->owner->stale = p->catalog->stale = true;
 		unlink_entry(e);
 		link_entry(m, e);
 	}
