@@ -131,7 +131,7 @@ static int open_publisher(struct weird *d, const struct weir_numbers *first, str
 		endpoints[i].address = c->flows.publish.items[i];
 	for (size_t i = 0; i < c->flows.connect.n; i++)
 		endpoints[c->flows.publish.n + i] =
-			(struct weir_publish_endpoint){c->flows.connect.items[i], true};
+			(struct weir_publish_endpoint){ c->flows.connect.items[i], true };
 	return weir_publisher_new(&config, &d->publisher, err);
 }
 
@@ -158,16 +158,18 @@ static int open_pipeline(struct weird *d, struct weir_error *err)
 }
 
 /* Without these settings records lack counters and times; they are still true. */
-static void set_up_conntrack(const struct weird *d)
+static void set_up_conntrack(struct weird *d)
 {
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	char report[512] = "";
 
-	if (d->config->flows.conntrack != WEIR_SETTING_SET)
-		return;
-	if (weir_conntrack_setup(report, sizeof(report), &err) < 0)
+	if (d->config->flows.conntrack == WEIR_SETTING_SET) {
+		if (weir_conntrack_setup(report, sizeof(report), &err) < 0)
+			weir_log(WEIR_LOG_WARNING, "conntrack settings", "error", err.text, NULL);
+		weir_log(WEIR_LOG_DEBUG, "conntrack settings", "settings", report, NULL);
+	} else if (weir_conntrack_check(&err) < 0) {
 		weir_log(WEIR_LOG_WARNING, "conntrack settings", "error", err.text, NULL);
-	weir_log(WEIR_LOG_DEBUG, "conntrack settings", "settings", report, NULL);
+	}
 }
 
 int weird_flows_open(struct weird *d, struct weir_error *err)

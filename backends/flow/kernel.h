@@ -22,3 +22,5 @@ int weir_kernel_flows_open(const struct weir_flow_config *config, struct weir_fl
  * was found and what was set ("nf_conntrack_acct 0 -> 1, ..."). -errno with
  * the first setting that is wrong and could not be changed. */
 int weir_conntrack_setup(char *report, size_t size, struct weir_error *err);
+/* Are they on? -ENODATA with those that are not, and what to do. */
+int weir_conntrack_check(struct weir_error *err);

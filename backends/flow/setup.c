@@ -13,7 +13,7 @@
 #include "weir/cleanup.h"
 
 /* events: 2 (the default) gives none for connections older than the first listener. */
-static const char *const settings[] = {"acct", "timestamp", "events"};
+static const char *const settings[] = { "acct", "timestamp", "events" };
 
 static int read_setting(const char *path)
 {
@@ -32,6 +32,28 @@ static int write_setting(const char *path)
 	if (fd < 0)
 		return -errno;
 	return write(fd, "1", 1) == 1 ? 0 : -errno;
+}
+
+int weir_conntrack_check(struct weir_error *err)
+{
+	char off[80] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(settings); i++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), "/proc/sys/net/netfilter/nf_conntrack_%s",
+			 settings[i]);
+		if (read_setting(path) == 1)
+			continue;
+		used += (size_t)snprintf(off + used, sizeof(off) - used, "%snf_conntrack_%s",
+					 used ? ", " : "", settings[i]);
+	}
+	return used ? weir_error_set(err, ENODATA,
+				     "flow records lack counters, times or ends: set "
+				     "net.netfilter.%s to 1, or conntrackSettings: set",
+				     off)
+		    : 0;
 }
 
 int weir_conntrack_setup(char *report, size_t size, struct weir_error *err)

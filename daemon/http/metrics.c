@@ -154,7 +154,7 @@ static uint64_t resident_bytes(void)
 
 static void take_snapshot(struct weird *d, struct snapshot *ret)
 {
-	*ret = (struct snapshot){.endpoints = weir_endpoints_count(d->endpoints)};
+	*ret = (struct snapshot){ .endpoints = weir_endpoints_count(d->endpoints) };
 	for (const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); ep; ep = ep->next)
 		ret->realised_endpoints += ep->realised != 0;
 	pthread_mutex_lock(&d->world.lock);
@@ -196,9 +196,17 @@ static void print_metric(FILE *out, const struct snapshot *s, const struct metri
 	}
 }
 
+static void print_requests(void *data, const char *method, uint64_t ok, uint64_t failed)
+{
+	fprintf(data,
+		"weir_rpc_requests_total{method=\"%s\",result=\"ok\"} %" PRIu64 "\n"
+		"weir_rpc_requests_total{method=\"%s\",result=\"error\"} %" PRIu64 "\n",
+		method, ok, method, failed);
+}
+
 char *weir_page_metrics(struct weird *d, unsigned *ret_status)
 {
-	static const char *const types[] = {[GAUGE] = "gauge", [COUNTER] = "counter"};
+	static const char *const types[] = { [GAUGE] = "gauge", [COUNTER] = "counter" };
 	struct snapshot s;
 	const char *last = "";
 	size_t len;
@@ -221,6 +229,12 @@ char *weir_page_metrics(struct weird *d, unsigned *ret_status)
 		last = m->name;
 		print_metric(out, &s, m);
 	}
+	fputs("# HELP weir_rpc_requests_total Requests answered, by method (empty: none that "
+	      "exists).\n"
+	      "# TYPE weir_rpc_requests_total counter\n",
+	      out);
+	if (d->rpc)
+		weir_rpc_server_counts(d->rpc, print_requests, out);
 	*ret_status = MHD_HTTP_OK;
 	if (fclose(out) != 0)
 		free(weir_take(text));

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "backends/flow/kernel.h"
 #include "config.h"
 #include "daemon/cluster/cluster.h"
 #include "daemon/reconcile/reconcile.h"
@@ -136,10 +137,12 @@ static void add_flows(const struct weird *d, cJSON *result)
 {
 	cJSON *flows = cJSON_AddObjectToObject(result, "flows"), *records, *lost;
 	struct weir_pipeline_stats stats = { 0 };
+	struct weir_error err;
 
 	if (d->pipeline)
 		weir_pipeline_stats(d->pipeline, &stats);
 	cJSON_AddBoolToObject(flows, "running", d->pipeline != NULL);
+	weir_query_add_text(flows, "conntrack", weir_conntrack_check(&err) < 0 ? err.text : NULL);
 	add_number(flows, "connections", stats.connections);
 	records = cJSON_AddObjectToObject(flows, "records");
 	for (int i = 0; i < WEIR_RECORD_TYPE_MAX; i++)

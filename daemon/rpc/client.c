@@ -34,6 +34,7 @@ struct client {
 struct weir_rpc_reply {
 	struct client *client;		 /* NULL: has gone away */
 	bool last;			 /* close the connection behind the answer */
+	size_t count;			 /* which of the server's counts */
 	struct weir_rpc_request request; /* params are lent to the method until the answer */
 	uv_write_t write;
 	char *text;
@@ -127,8 +128,20 @@ static void answer(struct weir_rpc_reply *reply, const char *key, cJSON *value)
 		on_written(&reply->write, -EPIPE);
 }
 
+/* An answer to a client that has gone is none. */
+static void count(struct weir_rpc_reply *reply, bool ok)
+{
+	struct weir_rpc_count *c;
+
+	if (!reply->client)
+		return;
+	c = &reply->client->server->counts[reply->count];
+	*(ok ? &c->ok : &c->failed) += 1;
+}
+
 void weir_rpc_reply_result(struct weir_rpc_reply *reply, cJSON *result)
 {
+	count(reply, true);
 	answer(reply, "result", result ? result : cJSON_CreateObject());
 }
 
@@ -137,6 +150,7 @@ void weir_rpc_reply_error(struct weir_rpc_reply *reply, enum weir_rpc_code code,
 {
 	cJSON *error = cJSON_CreateObject();
 
+	count(reply, false);
 	cJSON_AddNumberToObject(error, "code", code);
 	cJSON_AddStringToObject(error, "msg", msg);
 	if (details)
@@ -146,11 +160,14 @@ void weir_rpc_reply_error(struct weir_rpc_reply *reply, enum weir_rpc_code code,
 
 /* --- requests ------------------------------------------------------------------------ */
 
-static const struct weir_rpc_method *find_method(const struct weir_rpc_server *s, const char *name)
+/* NULL: there is none; *ret_count is then behind those of all methods. */
+static const struct weir_rpc_method *find_method(const struct weir_rpc_server *s, const char *name,
+						 size_t *ret_count)
 {
+	*ret_count = 0;
 	for (unsigned t = 0; s->methods[t]; t++)
-		for (const struct weir_rpc_method *m = s->methods[t]; m->name; m++)
-			if (strcmp(m->name, name) == 0)
+		for (const struct weir_rpc_method *m = s->methods[t]; m->name; m++, ++*ret_count)
+			if (name && strcmp(m->name, name) == 0)
 				return m;
 	return NULL;
 }
@@ -161,12 +178,13 @@ static void dispatch(struct client *c, struct weir_rpc_reply *reply, const char 
 	enum weir_rpc_code code;
 	struct weir_error err;
 
+	find_method(c->server, NULL, &reply->count);
 	if (weir_rpc_request_parse(text, len, &reply->request, &code, &err) < 0) {
 		reply->last = true;
 		weir_rpc_reply_error(reply, code, "bad request", err.text);
 		return;
 	}
-	method = find_method(c->server, reply->request.method);
+	method = find_method(c->server, reply->request.method, &reply->count);
 	if (method)
 		method->call(c->server->d, reply->request.params, reply);
 	else
@@ -221,6 +239,7 @@ static void take_request(struct client *c)
 		client_close(c);
 	} else if (size < 0) {
 		reply->last = true;
+		find_method(c->server, NULL, &reply->count);
 		weir_rpc_reply_error(reply, WEIR_RPC_BAD_REQUEST, "the request is too long", NULL);
 	} else {
 		dispatch(c, reply, text, (size_t)size - FRAME_HEADER);

@@ -10,12 +10,18 @@
 
 struct client;
 
+struct weir_rpc_count {
+	uint64_t ok, failed;
+};
+
 struct weir_rpc_server {
 	uv_pipe_t pipe;
 	struct weird *d;
 	const struct weir_rpc_method *const *methods;
 	struct client *clients; /* doubly linked through client.h */
 	unsigned n_clients;
+	struct weir_rpc_count *counts; /* of the methods in the order of the tables; the
+					  last: requests that name none */
 	char *path;
 	bool closed; /* the handle's close has been called back */
 };

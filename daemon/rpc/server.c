@@ -68,6 +68,29 @@ static void on_closed(uv_handle_t *handle)
 	s->closed = true;
 }
 
+static size_t count_methods(const struct weir_rpc_method *const *tables)
+{
+	size_t n = 0;
+
+	for (; *tables; tables++)
+		for (const struct weir_rpc_method *m = *tables; m->name; m++)
+			n++;
+	return n;
+}
+
+void weir_rpc_server_counts(const struct weir_rpc_server *server,
+			    void (*fn)(void *data, const char *method, uint64_t ok,
+				       uint64_t failed),
+			    void *data)
+{
+	const struct weir_rpc_count *count = server->counts;
+
+	for (const struct weir_rpc_method *const *t = server->methods; *t; t++)
+		for (const struct weir_rpc_method *m = *t; m->name; m++, count++)
+			fn(data, m->name, count->ok, count->failed);
+	fn(data, "", count->ok, count->failed);
+}
+
 int weir_rpc_server_start(uv_loop_t *loop, const char *path,
 			  const struct weir_rpc_method *const *methods, struct weird *d,
 			  struct weir_rpc_server **ret, struct weir_error *err)
@@ -78,7 +101,10 @@ int weir_rpc_server_start(uv_loop_t *loop, const char *path,
 	if (r < 0)
 		return r;
 	s = calloc(1, sizeof(*s));
-	if (!s || !(s->path = strdup(path))) {
+	if (!s || !(s->path = strdup(path)) ||
+	    !(s->counts = calloc(count_methods(methods) + 1, sizeof(*s->counts)))) {
+		if (s)
+			free(s->path);
 		free(s);
 		return weir_error_errno(err, ENOMEM, "%s", path);
 	}
@@ -111,6 +137,7 @@ void weir_rpc_server_stop(struct weir_rpc_server **server)
 	uv_run(loop, UV_RUN_NOWAIT);
 	unlink(s->path);
 	free(s->path);
+	free(s->counts);
 	free(s);
 	*server = NULL;
 }

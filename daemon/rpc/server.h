@@ -34,3 +34,9 @@ int weir_rpc_server_start(uv_loop_t *loop, const char *path,
 			  const struct weir_rpc_method *const *methods, struct weird *d,
 			  struct weir_rpc_server **ret, struct weir_error *err);
 void weir_rpc_server_stop(struct weir_rpc_server **server);
+
+/* Requests answered since the start, of each method. */
+void weir_rpc_server_counts(const struct weir_rpc_server *server,
+			    void (*fn)(void *data, const char *method, uint64_t ok,
+				       uint64_t failed),
+			    void *data);
