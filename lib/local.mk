@@ -10,9 +10,19 @@ lib_libweir_a_SOURCES = lib/addr.c lib/doc/doc.c lib/doc/doc.h \
 LIBWEIR = lib/libweir.a
 
 if WEIR_HAVE_TESTS
-LIB_TESTS = tests/unit/lib/doc
+LIB_TESTS = tests/unit/lib/doc tests/unit/lib/wire
 check_PROGRAMS += $(LIB_TESTS)
 TESTS += $(LIB_TESTS)
 tests_unit_lib_doc_SOURCES = tests/unit/lib/doc.c
 tests_unit_lib_doc_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS)
+tests_unit_lib_wire_SOURCES = tests/unit/lib/wire.c
+tests_unit_lib_wire_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(MSGPACK_LIBS) $(CMOCKA_LIBS)
 endif
+
+if WEIR_FUZZERS
+FUZZERS += tests/fuzz/wire
+endif
+EXTRA_DIST += tests/fuzz/corpus/wire
+tests_fuzz_wire_SOURCES = tests/fuzz/wire.c
+tests_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_wire_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(MSGPACK_LIBS)

@@ -39,7 +39,8 @@ int weir_batch_finish(struct weir_batch_encoder *e, const struct weir_batch_head
 
 /* Decode a message from an untrusted peer: every length is checked, nothing
  * is allocated beyond a small multiple of len. fn is called for each record
- * (strings valid during the call); non-zero ends and is returned. */
+ * (strings valid during the call, and the header's node and boot, which are
+ * NULL afterwards); non-zero ends and is returned. */
 int weir_batch_decode(const uint8_t *msg, size_t len, struct weir_batch_header *ret,
 		      int (*fn)(void *data, const struct weir_record *record), void *data,
 		      struct weir_error *err);
