@@ -12,3 +12,6 @@ EXTRA_DIST += bench/memory.py
 BENCHES += bench/first_packet
 bench_first_packet_SOURCES = bench/first_packet.c
 EXTRA_DIST += bench/change.py
+BENCHES += bench/nft_update
+bench_nft_update_SOURCES = bench/nft_update.c
+bench_nft_update_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS)
