@@ -74,6 +74,12 @@ tests_unit_backends_backend_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS
 if WEIR_HAVE_NFTABLES
 check_PROGRAMS += tests/unit/backends/nftables tests/unit/backends/nftables_traffic
 TESTS += tests/unit/backends/nftables tests/unit/backends/nftables_traffic
+check_PROGRAMS += tests/unit/backends/nft_intervals tests/unit/backends/nft_render
+TESTS += tests/unit/backends/nft_intervals tests/unit/backends/nft_render
+tests_unit_backends_nft_intervals_SOURCES = tests/unit/backends/nft_intervals.c
+tests_unit_backends_nft_intervals_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_backends_nft_render_SOURCES = tests/unit/backends/nft_render.c
+tests_unit_backends_nft_render_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
 tests_unit_backends_nftables_traffic_SOURCES = tests/unit/backends/nftables_traffic.c
 tests_unit_backends_nftables_traffic_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) \
 	$(CMOCKA_LIBS) -lpthread

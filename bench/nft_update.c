@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one change costs the nftables backend, by how many pods it knows, beside
- * `nft -f` making the same change to the same table: one more pod, and a rule
- * that now names a port. In alternating rounds; medians. In a network namespace
- * of its own: needs root and nft.
+ * `nft -f` making the same change to the same table: one more pod where rules
+ * name no port, and where they do (then its elements go to a chain, and the
+ * kernel walks through all such elements of the table to look for loops); and a
+ * rule that now names a port. In alternating rounds; medians. In a network
+ * namespace of its own: needs root and nft.
  *
  *   nft_update [PODS ...]
  */
@@ -94,7 +96,7 @@ static double nft(const char *script)
 
 /* --- the world ----------------------------------------------------------------------- */
 
-static void start(struct weir_backend *b, uint32_t pods)
+static void start(struct weir_backend *b, uint32_t pods, const struct weir_class *class_)
 {
 	WEIR_AUTO_FREE struct weir_address_change *addresses = calloc(pods, sizeof(*addresses));
 	struct weir_ruleset rulesets[RULESETS];
@@ -116,7 +118,7 @@ static void start(struct weir_backend *b, uint32_t pods)
 		addresses[i].identity = FIRST_IDENTITY + i % IDENTITIES;
 	}
 	for (uint32_t i = 0; i < NAMED; i++)
-		peers[i] = (struct weir_class_change){ FIRST_IDENTITY + i, &allow };
+		peers[i] = (struct weir_class_change){ FIRST_IDENTITY + i, class_ };
 	for (uint32_t i = 0; i < RULESETS; i++) {
 		rulesets[i] = (struct weir_ruleset){ .id = i + 1,
 						     .direction = WEIR_INGRESS,
@@ -143,7 +145,8 @@ static double pod_by_weir(struct weir_backend *b, uint32_t n, bool there)
 	return apply(b, &c);
 }
 
-static double pod_by_nft(const char *script, uint32_t n, bool there)
+/* class_: name of the chain behind "rs_1_"; "" when there is none */
+static double pod_by_nft(const char *script, uint32_t n, bool there, const char *class_)
 {
 	struct weir_addr a = addr_of(n);
 	char text[WEIR_ADDR_STRLEN];
@@ -152,9 +155,15 @@ static double pod_by_nft(const char *script, uint32_t n, bool there)
 	if (!f)
 		die(script, NULL);
 	weir_addr_format(&a, text);
-	for (unsigned i = 1; i <= RULESETS; i++)
-		fprintf(f, "%s element inet weir rs_%u_4 { %s%s }\n", there ? "add" : "delete", i,
-			text, there ? " : return" : "");
+	for (unsigned i = 1; i <= RULESETS; i++) {
+		if (!there)
+			fprintf(f, "delete element inet weir rs_%u_4 { %s }\n", i, text);
+		else if (class_[0])
+			fprintf(f, "add element inet weir rs_%u_4 { %s : goto rs_%u_%s }\n", i,
+				text, i, class_);
+		else
+			fprintf(f, "add element inet weir rs_%u_4 { %s : return }\n", i, text);
+	}
 	fclose(f);
 	return nft(script);
 }
@@ -228,32 +237,81 @@ static void report(const char *what, uint32_t pods, double *weir, double *peer)
 	       w / p);
 }
 
-static void measure(uint32_t pods, const char *script)
+static struct weir_backend *begin(uint32_t pods, const struct weir_class *class_)
 {
-	double weir[2][ROUNDS], peer[2][ROUNDS];
 	struct weir_backend *b = NULL;
 	struct weir_error err;
 
 	if (weir_backend_open(&config, "nftables", &b, NULL, &err) < 0)
 		die("open", &err);
-	start(b, pods);
-	for (int i = 0; i < ROUNDS; i++) {
-		weir[0][i] = pod_by_weir(b, pods, true);
-		pod_by_weir(b, pods, false);
-		peer[0][i] = pod_by_nft(script, pods, true);
-		pod_by_nft(script, pods, false);
-		weir[1][i] = rule_by_weir(b, true);
-		rule_by_weir(b, false);
-		peer[1][i] = rule_by_nft(script, true, pods);
-		rule_by_nft(script, false, pods);
-	}
+	start(b, pods, class_);
+	return b;
+}
+
+/* The kernel must hold what weir thinks after all that nft did and undid. */
+static void end(struct weir_backend *b)
+{
+	struct weir_error err;
+
 	if (weir_backend_verify(b, NULL, &err) != 0)
 		die("verify", &err);
 	weir_backend_close(&b);
 	if (weir_backend_purge(&config, "nftables", &err) < 0)
 		die("purge", &err);
-	report("one more pod", pods, weir[0], peer[0]);
-	report("a rule names a port", pods, weir[1], peer[1]);
+}
+
+/* The part of the name that a class has in all rulesets; "" without ports. */
+static void class_name(char *ret, size_t size)
+{
+	FILE *f = popen(
+		"nft -t list table inet weir | sed -n 's/.*chain rs_1_\\(p[0-9a-f]*\\).*/\\1/p'",
+		"r");
+
+	ret[0] = 0;
+	if (f && fgets(ret, (int)size, f))
+		ret[strcspn(ret, "\n")] = 0;
+	if (f)
+		pclose(f);
+}
+
+static void measure_pods(uint32_t pods, const char *script, const struct weir_class *class_,
+			 const char *what)
+{
+	struct weir_backend *b = begin(pods, class_);
+	double weir[ROUNDS], peer[ROUNDS];
+	char name[64];
+
+	class_name(name, sizeof(name));
+	for (int i = 0; i < ROUNDS; i++) {
+		weir[i] = pod_by_weir(b, pods, true);
+		pod_by_weir(b, pods, false);
+		peer[i] = pod_by_nft(script, pods, true, name);
+		pod_by_nft(script, pods, false, name);
+	}
+	end(b);
+	report(what, pods, weir, peer);
+}
+
+static void measure_rule(uint32_t pods, const char *script)
+{
+	struct weir_backend *b = begin(pods, &allow);
+	double weir[ROUNDS], peer[ROUNDS];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		weir[i] = rule_by_weir(b, true);
+		rule_by_weir(b, false);
+		peer[i] = rule_by_nft(script, true, pods);
+		rule_by_nft(script, false, pods);
+	}
+	end(b);
+	report("a rule names a port", pods, weir, peer);
+}
+
+static void measure(uint32_t pods, const char *script)
+{
+	measure_pods(pods, script, &allow, "one more pod, rules without ports");
+	measure_pods(pods, script, allow_port, "one more pod, rules with ports");
+	measure_rule(pods, script);
 }
 
 int main(int argc, char **argv)
