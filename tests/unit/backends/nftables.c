@@ -382,6 +382,63 @@ static void a_restart_changes_nothing(void **state)
 	}
 }
 
+enum { CROWD = 30000, CROWD_RULESETS = 4 };
+
+static bool repointed(void)
+{
+	return system("nft list map inet weir ingress4 | grep -q 'goto rs_[1-4]$\\|goto rs_[1-4] "
+		      "'") != 0;
+}
+
+/* Every address of a crowd gets another class in every ruleset: more than one
+ * transaction carries. First told as a change, then to a process that starts. */
+static void a_change_that_is_too_long_is_built_beside(void **state)
+{
+	WEIR_AUTO_FREE struct weir_address_change *crowd = calloc(CROWD, sizeof(*crowd));
+	const struct weir_class *classes[] = { few, but, many };
+	struct weir_ruleset rulesets[CROWD_RULESETS];
+	struct weir_ruleset_change changes[CROWD_RULESETS];
+	struct weir_endpoint_change endpoints[CROWD_RULESETS] = { 0 };
+	struct weir_class_change peer = { .identity = 10 };
+	struct weir_changes all = { .full = true,
+				    .n_addresses = CROWD,
+				    .addresses = crowd,
+				    .n_rulesets = CROWD_RULESETS,
+				    .rulesets = changes,
+				    .n_endpoints = CROWD_RULESETS,
+				    .endpoints = endpoints };
+	struct weir_changes change = { .n_rulesets = CROWD_RULESETS, .rulesets = changes };
+	struct weir_backend *b = *state;
+	struct weir_error err = { "" };
+
+	for (uint32_t i = 0; i < CROWD; i++) {
+		struct weir_addr a = addr(i, false);
+
+		crowd[i].prefix = weir_prefix_of(&a, 32);
+		crowd[i].identity = 10;
+	}
+	for (uint32_t i = 0; i < CROWD_RULESETS; i++) {
+		rulesets[i] = (struct weir_ruleset){ i + 1, WEIR_INGRESS, 1, policies, &deny };
+		changes[i] = (struct weir_ruleset_change){ i + 1, &rulesets[i], true, 1, &peer };
+		endpoints[i] = (struct weir_endpoint_change){ addr(i, false), &pod, { i + 1 } };
+	}
+	peer.class_ = classes[0];
+	apply(b, &all);
+	assert_false(repointed());
+	for (uint32_t i = 0; i < CROWD_RULESETS; i++)
+		changes[i].is_new = false;
+	peer.class_ = classes[1];
+	apply(b, &change);
+	assert_true(repointed());
+	weir_backend_close(&b);
+	assert_int_equal(weir_backend_open(&config, "nftables", &b, NULL, &err), 0);
+	*state = b;
+	for (uint32_t i = 0; i < CROWD_RULESETS; i++)
+		changes[i].is_new = true;
+	peer.class_ = classes[2];
+	apply(b, &all);
+}
+
 static void meddling_is_found_and_repaired(void **state)
 {
 	WEIR_AUTO_FREE struct change_space *s = calloc(1, sizeof(*s));
@@ -447,8 +504,8 @@ static void another_layout_is_replaced(void **state)
 	make_changes(s, &was, &is);
 	s->changes.full = true;
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(layouts); i++) {
-		snprintf(command, sizeof(command),
-			 "nft flush ruleset && echo '%s' | nft -f -", layouts[i]);
+		snprintf(command, sizeof(command), "nft flush ruleset && echo '%s' | nft -f -",
+			 layouts[i]);
 		assert_int_equal(system(command), 0);
 		apply(*state, &s->changes);
 		assert_int_equal(system("test \"$(nft list tables)\" = 'table inet weir'"), 0);
@@ -495,6 +552,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(meddling_is_found_and_repaired, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_restart_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_layout_is_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_change_that_is_too_long_is_built_beside, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(other_tables_are_not_touched, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_endpoint_without_its_ruleset_is_refused, setup,
 						teardown),
