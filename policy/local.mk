@@ -22,19 +22,43 @@ bench_compile_SOURCES = bench/compile.c tests/unit/policy/build.c tests/unit/pol
 bench_compile_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 
 if WEIR_HAVE_TESTS
-POLICY_TESTS = tests/unit/policy/class tests/unit/policy/incremental tests/unit/policy/oom
+POLICY_TESTS = tests/unit/policy/class tests/unit/policy/compile tests/unit/policy/identity \
+	tests/unit/policy/incremental tests/unit/policy/judge tests/unit/policy/networkpolicy \
+	tests/unit/policy/objects tests/unit/policy/oom tests/unit/policy/selector \
+	tests/unit/policy/trie
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
-POLICY_TEST_WORLD = tests/unit/policy/build.c tests/unit/policy/build.h \
-	tests/unit/policy/shadow.c tests/unit/policy/shadow.h
+POLICY_BUILD = tests/unit/policy/build.c tests/unit/policy/build.h
 POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
-tests_unit_policy_class_SOURCES = tests/unit/policy/class.c tests/unit/policy/build.c \
-	tests/unit/policy/build.h
+tests_unit_policy_class_SOURCES = tests/unit/policy/class.c $(POLICY_BUILD)
 tests_unit_policy_class_LDADD = $(POLICY_TEST_LIBS)
-tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_TEST_WORLD)
+tests_unit_policy_compile_SOURCES = tests/unit/policy/compile.c $(POLICY_BUILD)
+tests_unit_policy_compile_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_identity_SOURCES = tests/unit/policy/identity.c $(POLICY_BUILD)
+tests_unit_policy_identity_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_BUILD) \
+	tests/unit/policy/shadow.c tests/unit/policy/shadow.h
 tests_unit_policy_incremental_LDADD = $(POLICY_TEST_LIBS)
-tests_unit_policy_oom_SOURCES = tests/unit/policy/oom.c tests/unit/policy/build.c \
-	tests/unit/policy/build.h
+tests_unit_policy_judge_SOURCES = tests/unit/policy/judge.c $(POLICY_BUILD)
+tests_unit_policy_judge_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_networkpolicy_SOURCES = tests/unit/policy/networkpolicy.c \
+	tests/unit/policy/decoded.h
+tests_unit_policy_networkpolicy_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_objects_SOURCES = tests/unit/policy/objects.c tests/unit/policy/decoded.h
+tests_unit_policy_objects_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_oom_SOURCES = tests/unit/policy/oom.c $(POLICY_BUILD)
 tests_unit_policy_oom_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 tests_unit_policy_oom_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_selector_SOURCES = tests/unit/policy/selector.c $(POLICY_BUILD)
+tests_unit_policy_selector_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_trie_SOURCES = tests/unit/policy/trie.c
+tests_unit_policy_trie_LDADD = $(POLICY_TEST_LIBS)
 endif
+
+if WEIR_FUZZERS
+FUZZERS += tests/fuzz/manifest
+endif
+EXTRA_DIST += tests/fuzz/corpus/manifest
+tests_fuzz_manifest_SOURCES = tests/fuzz/manifest.c
+tests_fuzz_manifest_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_manifest_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS)

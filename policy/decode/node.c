@@ -42,6 +42,8 @@ static int add_pod_cidr(struct weir_decoder *d, const struct weir_path *path, co
 		return weir_field_error(d, path,
 					"\"%.60s\" is not a CIDR (want e.g. 10.244.1.0/24)",
 					text ? text : "");
+	if (node->n_pod_cidrs == UINT16_MAX)
+		return weir_field_error(d, path, "more than %d ranges", UINT16_MAX);
 	grown = realloc(node->pod_cidrs, (node->n_pod_cidrs + 1u) * sizeof(*grown));
 	if (!grown)
 		return weir_error_errno(d->err, ENOMEM, "%s", path->text);

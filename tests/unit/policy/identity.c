@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which addresses are one identity, and which prefixes are in force. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/policy/build.h"
+#include "weir/cleanup.h"
+
+static struct bag bag;
+static struct weir_compiler *compiler;
+
+static void commit(void)
+{
+	struct weir_changes *changes;
+
+	assert_int_equal(weir_compiler_commit(compiler, &changes, NULL), 0);
+	weir_changes_free(&changes);
+}
+
+static int set_up(void **state)
+{
+	bag_open(&bag);
+	return weir_compiler_new(&compiler);
+}
+
+static int tear_down(void **state)
+{
+	weir_compiler_free(&compiler);
+	bag_empty(&bag);
+	return 0;
+}
+
+static const struct weir_pod *add_pod(const char *name, const char *labels, const char *addr,
+				      const char *ports)
+{
+	const struct weir_pod *p = make_pod(&bag, "n", name, labels, addr, ports, true);
+
+	assert_int_equal(weir_compiler_add_pod(compiler, p), 0);
+	return p;
+}
+
+static uint32_t identity(const char *addr)
+{
+	struct weir_addr a;
+
+	weir_addr_parse(addr, &a);
+	return weir_compiler_identity_of(compiler, &a);
+}
+
+/* Same namespace, labels and named ports: one identity, both families too. */
+static void test_alike(void **state)
+{
+	add_pod("a", "app=web", "10.0.0.1,10.0.0.9", "http:80/tcp");
+	add_pod("b", "app=web", "10.0.0.2", "http:80/tcp");
+	add_pod("c", "app=web", "10.0.0.3", "http:81/tcp");
+	add_pod("d", "app=db", "10.0.0.4", "http:80/tcp");
+	commit();
+	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.2"));
+	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.9"));
+	assert_int_not_equal(identity("10.0.0.1"), identity("10.0.0.3"));
+	assert_int_not_equal(identity("10.0.0.1"), identity("10.0.0.4"));
+	assert_int_equal(identity("192.0.2.1"), WEIR_IDENTITY_WORLD_4);
+	assert_int_equal(identity("2001:db8::1"), WEIR_IDENTITY_WORLD_6);
+}
+
+/* A prefix splits identities while a rule in force names it, and no longer. */
+static void test_prefix_in_force(void **state)
+{
+	const struct weir_policy *p =
+		make_policy(&bag, "n", "p", "", "in accept 10.0.0.0/24-10.0.0.128/25");
+
+	add_pod("a", "app=web", "10.0.0.1", NULL);
+	add_pod("b", "app=web", "10.0.0.200", NULL);
+	commit();
+	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.200"));
+	weir_compiler_add_policy(compiler, p);
+	commit();
+	assert_int_not_equal(identity("10.0.0.1"), identity("10.0.0.200"));
+	assert_int_not_equal(identity("10.0.0.7"), WEIR_IDENTITY_WORLD_4);
+	assert_int_not_equal(identity("10.0.0.7"), identity("10.0.0.207"));
+	assert_int_not_equal(identity("10.0.0.7"), identity("10.0.0.1"));
+	weir_compiler_remove_policy(compiler, p);
+	commit();
+	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.200"));
+	assert_int_equal(identity("10.0.0.7"), WEIR_IDENTITY_WORLD_4);
+}
+
+/* An address that two pods claim is the last one's, until that goes. */
+static void test_claimed_twice(void **state)
+{
+	const struct weir_pod *b;
+
+	add_pod("a", "app=web", "10.0.0.1", NULL);
+	add_pod("like-a", "app=web", "10.0.0.2", NULL);
+	b = add_pod("b", "app=db", "10.0.0.1", NULL);
+	add_pod("like-b", "app=db", "10.0.0.3", NULL);
+	commit();
+	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.3"));
+	weir_compiler_remove_pod(compiler, b);
+	commit();
+	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.2"));
+}
+
+/* Host network and finished pods have no address of their own. */
+static void test_no_identity(void **state)
+{
+	struct weir_pod *p = make_pod(&bag, "n", "h", "app=web", "10.0.0.1", NULL, false);
+
+	p->host_network = true;
+	weir_compiler_add_pod(compiler, p);
+	p = make_pod(&bag, "n", "f", "app=web", "10.0.0.2", NULL, false);
+	p->finished = true;
+	weir_compiler_add_pod(compiler, p);
+	commit();
+	assert_int_equal(identity("10.0.0.1"), WEIR_IDENTITY_WORLD_4);
+	assert_int_equal(identity("10.0.0.2"), WEIR_IDENTITY_WORLD_4);
+}
+
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(test_alike),
+		CASE(test_prefix_in_force),
+		CASE(test_claimed_twice),
+		CASE(test_no_identity),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
