@@ -45,7 +45,8 @@ check_PROGRAMS += tests/e2e/probe
 tests_e2e_probe_SOURCES = tests/e2e/packets.c tests/e2e/packets.h tests/e2e/probe.c
 tests_e2e_probe_LDADD =
 EXTRA_DIST += tests/e2e/matrix.py
-POLICY_E2E = tests/e2e/policy_cases.py tests/e2e/random_clusters.py
+POLICY_E2E = tests/e2e/policy_cases.py tests/e2e/policy_paths.py \
+	tests/e2e/random_clusters.py
 dist_check_SCRIPTS += $(POLICY_E2E) tests/cases/check.py
 TESTS += $(POLICY_E2E) tests/cases/check.py
 EXTRA_DIST += tests/cases/base.yaml tests/cases/blocks.yaml tests/cases/cases.py \
