@@ -17,6 +17,7 @@ import cluster as clusters  # noqa: E402
 from judge import Judge  # noqa: E402
 
 SPORT_FIRST, SPORT_LAST = 20000, 65000
+WAIT_S = 5
 QUIET_MS = 60
 PATIENT_MS = 1500  # longer than the first retransmission of TCP
 KERNEL = {"+": "1", "e": "0", "i": "0", "x": "0", "-": "-"}
@@ -92,8 +93,10 @@ class Field:
         self.node.close()
 
     def apply(self, cluster):
+        """Lines of what weird says when it cannot put the cluster into force."""
         self.node.write_manifest("cluster", clusters.objects(cluster))
-        self.node.wait()
+        done = self.node.weirctl("wait", "--timeout", f"{WAIT_S}s")
+        return [done.stderr.strip()] if done.returncode else []
 
     def oracle(self, cluster, columns):
         return self.judge.pairs(clusters.objects(cluster), list(self.places.values()), columns,
@@ -107,7 +110,9 @@ class Field:
         """
         oracle = self.oracle(cluster, columns)
         want = "".join(KERNEL[letter] for letter in oracle)
-        self.apply(cluster)
+        failed = self.apply(cluster)
+        if failed:
+            return failed
         got = self.probe.round(columns)
         self.probes += len(got) - got.count("-")
         if got != want and all(w == "1" for g, w in zip(got, want) if g != w):

@@ -92,9 +92,17 @@ def port(rng):
     elif kind < 0.6:
         found["port"] = rng.choice(PORTS)
     elif kind < 0.85:
-        found["port"] = rng.choice((1, 52, 53, 79, 80, 81, 443))
-        found["endPort"] = found["port"] + rng.choice((0, 1, 2, 27, 400, 60000))
+        found["port"] = rng.choice((1, 52, 53, 79, 80, 81, 443, 445, 1000, 3000))
+        found["endPort"] = found["port"] + rng.choice((0, 0, 1, 1, 2, 27, 400, 60000))
     return found
+
+
+def many_ports(rng):
+    """So many ranges that a data plane looks them up instead of comparing; some end just before
+    a port that is asked for."""
+    numbers = rng.sample(range(1, 40, 2), 12) + rng.sample((52, 53, 79, 80, 442, 8079, 8080), 4)
+    return [{"protocol": protocol, "port": p}
+            for protocol in rng.sample(PROTOCOLS, rng.randint(1, 3)) for p in numbers]
 
 
 def some(rng, make, p_absent=0.25):
@@ -108,6 +116,8 @@ def some(rng, make, p_absent=0.25):
 def rule(rng, key, names, addresses):
     found = {key: some(rng, lambda: peer(rng, names, addresses)),
              "ports": some(rng, lambda: port(rng), 0.4)}
+    if chance(rng, 0.1):
+        found["ports"] = many_ports(rng)
     return {k: v for k, v in found.items() if v is not None}
 
 
