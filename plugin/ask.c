@@ -62,22 +62,31 @@ static void take_reply(const char *reply, size_t len, struct weir_answer *ret)
 	cJSON_Delete(json);
 }
 
+/* Nobody listens. A daemon that is there and slow, or refuses, is something
+ * else: it may be enforcing this very pod. */
+static bool is_away(int code)
+{
+	return code == -ENOENT || code == -ECONNREFUSED;
+}
+
 void weir_ask(const struct weir_netconf *conf, const struct weir_cni_env *env, const char *method,
 	      struct weir_answer *ret)
 {
+	int r = -ENOMEM;
 	WEIR_AUTO_FREE char *text = NULL, *reply = NULL;
 	struct weir_error err = { .text = "out of memory" };
 	size_t len;
 
 	*ret = (struct weir_answer){ 0 };
 	text = weir_ask_text(conf, env, method, &len);
-	if (text &&
-	    weir_rpc_call(conf->socket, text, len, conf->timeout_ms, &reply, &len, &err) == 0) {
+	if (text)
+		r = weir_rpc_call(conf->socket, text, len, conf->timeout_ms, &reply, &len, &err);
+	if (r == 0) {
 		take_reply(reply, len, ret);
 		return;
 	}
 	ret->code = WEIR_RPC_TRY_AGAIN;
-	ret->unreachable = true;
+	ret->unreachable = is_away(r);
 	ret->msg = strdup("weird does not answer: is it running? (systemctl status weird)");
 	ret->details = strdup(err.text);
 }

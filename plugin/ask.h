@@ -12,7 +12,7 @@ struct weir_answer {
 	int code;	  /* 0: yes; else the CNI error code */
 	char *msg;	  /* malloc'd */
 	char *details;	  /* malloc'd; NULL: none */
-	bool unreachable; /* the daemon did not answer */
+	bool unreachable; /* nobody listens on the daemon's socket */
 };
 void weir_answer_clear(struct weir_answer *answer);
 

@@ -68,7 +68,7 @@ static int answer_status(const struct weir_netconf *conf, const struct weir_answ
 {
 	struct weir_answer unavailable = *a;
 
-	if (a->unreachable)
+	if (a->code == WEIR_RPC_TRY_AGAIN)
 		unavailable.code = WEIR_RPC_UNAVAILABLE;
 	return print_answer(conf, &unavailable);
 }

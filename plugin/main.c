@@ -4,6 +4,7 @@
  * network configuration on stdin and a command in the environment. Asks the
  * daemon and ends; keeps nothing.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 #include "weir/rpc.h"
 #include "weir/version.h"
 
-#define NETCONF_MAX WEIR_RPC_REQUEST_MAX
+/* Room is left for what the request has around it. */
+#define NETCONF_MAX (WEIR_RPC_REQUEST_MAX - 64 * 1024)
 
 static const char *env(const char *name)
 {
@@ -34,7 +36,9 @@ static char *read_stdin(size_t *ret_len)
 	if (!text)
 		return NULL;
 	for (; len < NETCONF_MAX && n > 0; len += (size_t)n) {
-		n = read(STDIN_FILENO, text + len, NETCONF_MAX - len);
+		do
+			n = read(STDIN_FILENO, text + len, NETCONF_MAX - len);
+		while (n < 0 && errno == EINTR);
 		if (n < 0) {
 			free(text);
 			return NULL;

@@ -122,12 +122,10 @@ void weir_cni_gc(struct weird *d, const cJSON *params, struct weir_rpc_reply *re
 
 void weir_cni_status(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
 {
-	struct weir_reconcile_state state;
+	struct weir_error err = { .text = "" };
 
-	weir_reconcile_state(d->reconcile, &state);
-	if (state.in_sync)
-		weir_rpc_reply_result(reply, NULL);
+	if (weir_reconcile_now(d->reconcile, &err) < 0)
+		weir_rpc_reply_error(reply, WEIR_RPC_UNAVAILABLE, "weird is not ready", err.text);
 	else
-		weir_rpc_reply_error(reply, WEIR_RPC_UNAVAILABLE, "weird is not ready",
-				     *state.error ? state.error : "it has just been started");
+		weir_rpc_reply_result(reply, NULL);
 }

@@ -36,9 +36,10 @@ int weir_endpoints_open(const char *dir, struct weir_endpoints **ret,
 			void (*note)(void *data, const char *text), void *data,
 			struct weir_error *err);
 void weir_endpoints_close(struct weir_endpoints **eps);
-/* Takes ownership of *ep on success (and nulls it); replaces the same key. */
+/* Takes ownership of *ep on success (and nulls it); the one with the same key,
+ * if there was one, becomes the caller's (ret_replaced; NULL: it is freed). */
 int weir_endpoints_add(struct weir_endpoints *eps, struct weir_endpoint **ep,
-		       struct weir_error *err);
+		       struct weir_endpoint **ret_replaced, struct weir_error *err);
 /* 0 also when there was none. ifname NULL: all of the container. */
 int weir_endpoints_remove(struct weir_endpoints *eps, const char *container_id, const char *ifname,
 			  struct weir_error *err);

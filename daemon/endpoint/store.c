@@ -58,8 +58,8 @@ static void append(struct weir_endpoints *eps, struct weir_endpoint *ep)
 	eps->count++;
 }
 
-/* Take out whatever *at points to. */
-static void drop(struct weir_endpoints *eps, struct weir_endpoint **at)
+/* Whatever *at points to is the caller's. */
+static struct weir_endpoint *take_out(struct weir_endpoints *eps, struct weir_endpoint **at)
 {
 	struct weir_endpoint *ep = *at;
 
@@ -67,6 +67,14 @@ static void drop(struct weir_endpoints *eps, struct weir_endpoint **at)
 	if (eps->last == &ep->next)
 		eps->last = at;
 	eps->count--;
+	ep->next = NULL;
+	return ep;
+}
+
+static void drop(struct weir_endpoints *eps, struct weir_endpoint **at)
+{
+	struct weir_endpoint *ep = take_out(eps, at);
+
 	weir_endpoint_free(&ep);
 }
 
@@ -170,19 +178,22 @@ static bool is_key(const struct weir_endpoint *ep, const char *container_id, con
 }
 
 int weir_endpoints_add(struct weir_endpoints *eps, struct weir_endpoint **ep,
-		       struct weir_error *err)
+		       struct weir_endpoint **ret_replaced, struct weir_error *err)
 {
+	WEIR_CLEANUP(weir_endpoint_free) struct weir_endpoint *replaced = NULL;
 	int r = weir_endpoint_write(eps->dir, *ep, err);
 
 	if (r < 0)
 		return r;
-	for (struct weir_endpoint **at = &eps->first; *at;) {
+	for (struct weir_endpoint **at = &eps->first; *at && !replaced;) {
 		if (is_key(*at, (*ep)->container_id, (*ep)->ifname))
-			drop(eps, at);
+			replaced = take_out(eps, at);
 		else
 			at = &(*at)->next;
 	}
 	append(eps, weir_take(*ep));
+	if (ret_replaced)
+		*ret_replaced = weir_take(replaced);
 	return 0;
 }
 

@@ -58,7 +58,7 @@ static void add(struct weir_endpoints *eps, const char *container, const char *i
 	struct weir_endpoint *ep = make(container, ifname, pod);
 	struct weir_error err;
 
-	if (weir_endpoints_add(eps, &ep, &err) < 0)
+	if (weir_endpoints_add(eps, &ep, NULL, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_null(ep);
 }
@@ -174,7 +174,7 @@ static void test_names_that_are_no_files(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct weir_endpoint *ep = make(bad[i], "eth0", "web");
 
-		assert_true(weir_endpoints_add(eps, &ep, &err) < 0);
+		assert_true(weir_endpoints_add(eps, &ep, NULL, &err) < 0);
 		assert_non_null(ep);
 		weir_endpoint_free(&ep);
 	}
