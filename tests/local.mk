@@ -52,3 +52,9 @@ TESTS += $(POLICY_E2E) tests/cases/check.py
 EXTRA_DIST += tests/cases/base.yaml tests/cases/blocks.yaml tests/cases/cases.py \
 	tests/cases/names.yaml tests/cases/peers.yaml tests/cases/ports.yaml \
 	tests/cases/subjects.yaml tests/cases/together.yaml tests/cases/types.yaml
+# Records + counted losses = connections offered.
+check_PROGRAMS += tests/e2e/offer
+tests_e2e_offer_SOURCES = tests/e2e/offer.c
+tests_e2e_offer_LDADD =
+dist_check_SCRIPTS += tests/e2e/accounting.py
+TESTS += tests/e2e/accounting.py
