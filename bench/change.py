@@ -11,6 +11,7 @@ change to the same table: another chain for the client's address in the server's
 """
 import argparse
 import json
+import math
 import os
 import re
 import statistics
@@ -121,7 +122,7 @@ def by_nft(node, stream, count, offset, client):
 
 def figures(times):
     ordered = sorted(times)
-    return {"p50": statistics.median(ordered), "p99": ordered[int(len(ordered) * 0.99)], "max": ordered[-1]}
+    return {"p50": statistics.median(ordered), "p99": ordered[math.ceil(len(ordered) * 0.99) - 1], "max": ordered[-1]}
 
 
 def measure(policies, args):

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The mirror of what is in force, and what it is after changes. Allocates and
- * computes; sends nothing to the kernel. Called by plan.c. */
+ * computes; sends nothing to the kernel. Called by apply.c and full.c. */
 #include "backends/nftables/model.h"
 
 #include <errno.h>

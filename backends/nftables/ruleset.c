@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One ruleset of the mirror: its classes, who is in which, and the ranges that
- * its prefixes make. Pure; called by plan.c and render.c. */
+ * its prefixes make. Pure; called by apply.c, full.c and render.c. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
