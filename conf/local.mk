@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Examples and units. weird.yaml is the defaults, with words (a test compares).
-dist_doc_DATA = conf/weird.yaml
+dist_doc_DATA = conf/10-weir-example.conflist conf/weird.yaml
 systemdunit_DATA = conf/weird.service
 EXTRA_DIST += conf/weird.service.in
 CLEANFILES += conf/weird.service

@@ -124,7 +124,7 @@ static int open_endpoints(struct weird *d, struct weir_error *err)
 	char dir[PATH_SIZE];
 	int r;
 
-	snprintf(dir, sizeof(dir), "%s/endpoints", d->config->state_dir);
+	snprintf(dir, sizeof(dir), "%s/endpoints", d->config->run_dir);
 	r = weir_endpoints_open(dir, &d->endpoints, note_endpoint, NULL, err);
 	if (r < 0)
 		return r;

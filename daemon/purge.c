@@ -88,7 +88,7 @@ int weird_purge(struct weird *d, struct weir_error *err)
 		return weir_error_set(err, EBUSY, "weird is running (%s answers): stop it first",
 				      d->config->rpc);
 	kernel = purge_kernel(d, err);
-	snprintf(path, sizeof(path), "%s/endpoints", d->config->state_dir);
+	snprintf(path, sizeof(path), "%s/endpoints", d->config->run_dir);
 	endpoints = purge_folder(path, err);
 	snprintf(path, sizeof(path), "%s/last-good", d->config->state_dir);
 	good = purge_folder(path, err);

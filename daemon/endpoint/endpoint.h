@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The pod interfaces of this node, as CNI ADD told them. Kept on disk, one
- * JSON file each, written atomically and synced before ADD returns, so that a
- * restart of the daemon forgets nothing. Main thread only.
+ * The pod interfaces of this node, as CNI ADD told them. Kept in the run
+ * folder, one JSON file each, replaced atomically before ADD returns, so that
+ * a restart of the daemon, or its kill, forgets nothing. Main thread only.
  */
 #include <stdbool.h>
 #include <stdint.h>

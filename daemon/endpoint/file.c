@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An endpoint as a file: JSON, written beside, synced, renamed over. What is
- * read back was written by us, and is checked all the same.
+ * An endpoint as a file: JSON, written beside, renamed over. Nothing is synced:
+ * what a crash of the machine could tear is of no use after it, since the
+ * network namespaces are gone too. What is read back is checked all the same.
  */
 #include "daemon/endpoint/file.h"
 
@@ -88,7 +89,7 @@ static int write_all(int fd, const char *text)
 			len -= (size_t)n;
 		}
 	}
-	return fsync(fd) < 0 ? -errno : 0;
+	return 0;
 }
 
 int weir_endpoint_write(int dir, const struct weir_endpoint *ep, struct weir_error *err)
@@ -110,8 +111,6 @@ int weir_endpoint_write(int dir, const struct weir_endpoint *ep, struct weir_err
 	fd = openat(dir, beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	r = fd < 0 ? -errno : write_all(fd, text);
 	if (r == 0 && renameat(dir, beside, dir, name) < 0)
-		r = -errno;
-	if (r == 0 && fsync(dir) < 0)
 		r = -errno;
 	if (r < 0)
 		unlinkat(dir, beside, 0);
