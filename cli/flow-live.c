@@ -16,9 +16,12 @@
 
 #define RECENT 256 /* a record with two namespaces comes on two topics, one behind the other */
 
+enum { TOPIC, PAYLOAD, NUMBER, PARTS };
+
 struct flow_live {
 	void *context, *socket, *monitor;
 	char *topic; /* exact; NULL: every namespace */
+	cJSON *numbers; /* topic: number of its last message */
 	uint64_t recent[RECENT];
 	unsigned next;
 };
@@ -79,8 +82,9 @@ int flow_live_open(const char *address, const char *namespace_, struct flow_live
 	if (!live)
 		return weir_error_set(err, ENOMEM, "out of memory");
 	catch_signals();
+	live->numbers = cJSON_CreateObject();
 	live->context = zmq_ctx_new();
-	live->socket = live->context ? zmq_socket(live->context, ZMQ_SUB) : NULL;
+	live->socket = live->context && live->numbers ? zmq_socket(live->context, ZMQ_SUB) : NULL;
 	if (!live->socket || zmq_setsockopt(live->socket, ZMQ_LINGER, &(int){ 0 }, sizeof(int)) ||
 	    open_monitor(live) || subscribe(live, namespace_) ||
 	    zmq_connect(live->socket, address)) {
@@ -104,6 +108,7 @@ void flow_live_close(struct flow_live **live)
 		zmq_close((*live)->socket);
 	if ((*live)->context)
 		zmq_ctx_term((*live)->context);
+	cJSON_Delete((*live)->numbers);
 	free((*live)->topic);
 	free(*live);
 	*live = NULL;
@@ -118,48 +123,112 @@ static bool seen(struct flow_live *live, uint64_t seq)
 	return false;
 }
 
-/* A message is its topic and its payload; false: not for us. */
-static bool receive(struct flow_live *live, zmq_msg_t *payload)
-{
-	bool ours = true, first = true;
+struct message {
+	zmq_msg_t parts[PARTS];
+};
 
-	while (first || zmq_msg_more(payload)) {
-		if (zmq_msg_recv(payload, live->socket, first ? ZMQ_DONTWAIT : 0) < 0)
-			return false;
-		/* subscriptions are prefixes: "ns.shop" also brings "ns.shop2" */
-		if (first && live->topic)
-			ours = zmq_msg_size(payload) == strlen(live->topic);
-		first = false;
-	}
-	return ours;
+static void message_clear(struct message *m)
+{
+	for (unsigned i = 0; i < PARTS; i++)
+		zmq_msg_close(&m->parts[i]);
 }
 
-static int give(struct flow_live *live, const struct flow_live_calls *calls, zmq_msg_t *payload)
+static char *part_text(struct message *m, unsigned part)
 {
-	const char *text = zmq_msg_data(payload);
-	size_t len = zmq_msg_size(payload);
-	cJSON *record = cJSON_ParseWithLength(text, len);
+	return strndup(zmq_msg_data(&m->parts[part]), zmq_msg_size(&m->parts[part]));
+}
+
+/* Topic, payload, number; further frames are of a newer weird. */
+static bool receive(struct flow_live *live, struct message *m)
+{
+	bool more = true;
+	zmq_msg_t rest;
+
+	for (unsigned i = 0; more && i < PARTS; i++) {
+		if (zmq_msg_recv(&m->parts[i], live->socket, i ? 0 : ZMQ_DONTWAIT) < 0)
+			return false;
+		more = zmq_msg_more(&m->parts[i]);
+	}
+	zmq_msg_init(&rest);
+	while (more && zmq_msg_recv(&rest, live->socket, 0) >= 0)
+		more = zmq_msg_more(&rest);
+	zmq_msg_close(&rest);
+	return true;
+}
+
+/* Subscriptions are prefixes: "ns.shop" also brings "ns.shop2". */
+static bool is_ours(const struct flow_live *live, struct message *m)
+{
+	return !live->topic || zmq_msg_size(&m->parts[TOPIC]) == strlen(live->topic);
+}
+
+/* Messages of the topic that this subscriber was too slow for. */
+static double count_missed(struct flow_live *live, struct message *m)
+{
+	WEIR_AUTO_FREE char *topic = part_text(m, TOPIC), *number = part_text(m, NUMBER);
+	double n = number ? strtod(number, NULL) : 0, missed;
+	cJSON *last;
+
+	if (!topic || n < 1)
+		return 0;
+	last = cJSON_GetObjectItemCaseSensitive(live->numbers, topic);
+	if (!last) {
+		cJSON_AddNumberToObject(live->numbers, topic, n);
+		return 0;
+	}
+	missed = n - last->valuedouble - 1; /* below 0: weird was started anew */
+	cJSON_SetNumberValue(last, n);
+	return missed > 0 ? missed : 0;
+}
+
+static int give_missed(const struct flow_live_calls *calls, double missed)
+{
+	cJSON *gap = cJSON_CreateObject();
+	WEIR_AUTO_FREE char *text = NULL;
 	int r = 0;
 
-	if (record && !seen(live, (uint64_t)weirctl_number(record, "seq")))
+	cJSON_AddStringToObject(gap, "type", "gap");
+	cJSON_AddNumberToObject(gap, "lost", missed);
+	cJSON_AddStringToObject(gap, "lostAt", "subscriber");
+	text = cJSON_PrintUnformatted(gap);
+	if (text)
+		r = calls->record(calls->data, gap, text, strlen(text));
+	cJSON_Delete(gap);
+	return text ? r : -ENOMEM;
+}
+
+static int give(struct flow_live *live, const struct flow_live_calls *calls, struct message *m)
+{
+	const char *text = zmq_msg_data(&m->parts[PAYLOAD]);
+	size_t len = zmq_msg_size(&m->parts[PAYLOAD]);
+	cJSON *record = cJSON_ParseWithLength(text, len);
+	double missed = count_missed(live, m);
+	int r = missed > 0 ? give_missed(calls, missed) : 0;
+
+	if (r == 0 && record && !seen(live, (uint64_t)weirctl_number(record, "seq")))
 		r = calls->record(calls->data, record, text, len);
 	cJSON_Delete(record);
 	return r;
 }
 
+/* One message, if there is one. */
+static int read_one(struct flow_live *live, const struct flow_live_calls *calls)
+{
+	WEIR_CLEANUP(message_clear) struct message m;
+
+	for (unsigned i = 0; i < PARTS; i++)
+		zmq_msg_init(&m.parts[i]);
+	return receive(live, &m) && is_ours(live, &m) ? give(live, calls, &m) : 0;
+}
+
 static int read_records(struct flow_live *live, const struct flow_live_calls *calls)
 {
 	size_t size = sizeof(int);
-	zmq_msg_t payload;
 	int events, r = 0;
 
-	zmq_msg_init(&payload);
 	while (!ended && r == 0 && zmq_getsockopt(live->socket, ZMQ_EVENTS, &events, &size) == 0 &&
-	       (events & ZMQ_POLLIN)) {
-		if (receive(live, &payload))
-			r = give(live, calls, &payload);
-	}
-	zmq_msg_close(&payload);
+	       (events & ZMQ_POLLIN))
+		r = read_one(live, calls);
 	fflush(stdout);
 	return r ? r : ferror(stdout) ? -EIO : 0;
 }

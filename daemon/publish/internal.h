@@ -42,4 +42,6 @@ struct weir_topics {
 int weir_topics_change(struct weir_topics *t, const uint8_t *msg, size_t len);
 bool weir_topics_match(const struct weir_topics *t, const char *topic);
 uint64_t weir_topics_count(const struct weir_topics *t);
+/* The number of the next message of a topic, from 1; 0: no memory. Own table. */
+uint64_t weir_topics_next(struct weir_topics *counters, const char *topic);
 void weir_topics_free(struct weir_topics *t);

@@ -8,6 +8,7 @@
 #include "daemon/publish/publish.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@ struct weir_publisher {
 	void *context, *socket;
 	char *node, *boot;
 	struct weir_batch_encoder *encoder;
-	struct weir_topics prefixes;
+	struct weir_topics prefixes, numbers;
 	struct weir_json_buffer json;
 	struct weir_auth auth;
 	unsigned batch_records, batch_ms;
@@ -173,20 +174,43 @@ static int close_batch(struct weir_publisher *p)
 	return 0;
 }
 
-static void send_json(struct weir_publisher *p, const struct weir_record *r, const char *ns)
+/* Topic, record, number: whatever fails leaves a hole in the topic's numbers. */
+static void send_json(struct weir_publisher *p, const struct weir_record *r, const char *topic)
 {
-	char topic[TOPIC_MAX];
+	char number[24];
+	int len;
 
-	snprintf(topic, sizeof(topic), WEIR_WIRE_NS_TOPIC "%s", ns);
 	if (!weir_topics_match(&p->prefixes, topic))
 		return;
+	len = snprintf(number, sizeof(number), "%" PRIu64, weir_topics_next(&p->numbers, topic));
 	if (!p->json.len && weir_record_to_json(r, p->node, &p->json) < 0) {
 		p->dropped++;
 		return;
 	}
 	if (zmq_send(p->socket, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-	    zmq_send(p->socket, p->json.text, p->json.len, ZMQ_DONTWAIT) < 0)
+	    zmq_send(p->socket, p->json.text, p->json.len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
+	    zmq_send(p->socket, number, (size_t)len, ZMQ_DONTWAIT) < 0)
 		p->dropped++;
+}
+
+static void send_to_namespace(struct weir_publisher *p, const struct weir_record *r, const char *ns)
+{
+	char topic[TOPIC_MAX];
+
+	snprintf(topic, sizeof(topic), WEIR_WIRE_NS_TOPIC "%s", ns);
+	send_json(p, r, topic);
+}
+
+/* Nobody knows which namespaces the lost records were of: all who listen are told. */
+static void send_gap(struct weir_publisher *p, const struct weir_record *r)
+{
+	size_t len = strlen(WEIR_WIRE_NS_TOPIC);
+
+	send_json(p, r, WEIR_WIRE_NS_TOPIC);
+	for (size_t i = 0; i < p->prefixes.n; i++)
+		if (p->prefixes.items[i].len > len &&
+		    strncmp(p->prefixes.items[i].name, WEIR_WIRE_NS_TOPIC, len) == 0)
+			send_json(p, r, p->prefixes.items[i].name);
 }
 
 static void send_to_namespaces(struct weir_publisher *p, const struct weir_record *r)
@@ -194,10 +218,14 @@ static void send_to_namespaces(struct weir_publisher *p, const struct weir_recor
 	const char *src = r->src.namespace_, *dst = r->dst.namespace_;
 
 	p->json.len = 0;
+	if (r->type == WEIR_RECORD_GAP) {
+		send_gap(p, r);
+		return;
+	}
 	if (src)
-		send_json(p, r, src);
+		send_to_namespace(p, r, src);
 	if (dst && (!src || strcmp(src, dst) != 0))
-		send_json(p, r, dst);
+		send_to_namespace(p, r, dst);
 }
 
 int weir_publisher_add(struct weir_publisher *p, struct weir_record *record)
@@ -343,6 +371,7 @@ void weir_publisher_free(struct weir_publisher **publisher, int linger_ms)
 	}
 	weir_batch_encoder_free(&p->encoder);
 	weir_topics_free(&p->prefixes);
+	weir_topics_free(&p->numbers);
 	weir_json_buffer_free(&p->json);
 	pthread_mutex_destroy(&p->lock);
 	free(p->node);

@@ -57,14 +57,16 @@ static int check(const struct weir_publish_endpoint *e, bool curve, struct weir_
 
 static int open_one(void *socket, const struct weir_publish_endpoint *e, struct weir_error *err)
 {
-	bool ipc = starts(e->address, IPC) && !e->connect;
-	mode_t old = ipc ? umask(0177) : 0;
 	int r = e->connect ? zmq_connect(socket, e->address) : zmq_bind(socket, e->address);
-	int code = errno;
 
-	if (ipc)
-		umask(old);
-	return r < 0 ? weir_error_set(err, code, "%s: %s", e->address, zmq_strerror(code)) : 0;
+	if (r < 0)
+		return weir_error_set(err, errno, "%s: %s", e->address, zmq_strerror(errno));
+	if (e->connect || !starts(e->address, IPC))
+		return 0;
+	/* not umask: that is the whole process', whose other threads write files too */
+	if (chmod(e->address + strlen(IPC), 0600) < 0)
+		return weir_error_errno(err, errno, "%s", e->address);
+	return 0;
 }
 
 static int open_all(void *socket, const struct weir_publish_config *c, const char *scheme,
@@ -78,11 +80,27 @@ static int open_all(void *socket, const struct weir_publish_config *c, const cha
 	return r;
 }
 
+static int check_secret(const char *file, struct weir_error *err)
+{
+	struct stat st;
+
+	if (stat(file, &st) < 0)
+		return weir_error_errno(err, errno, "%s", file);
+	if (st.st_mode & 077)
+		return weir_error_set(err, EPERM,
+				      "%s: others than its owner may use this secret key; "
+				      "chmod 600 %s",
+				      file, file);
+	return 0;
+}
+
 static int use_curve(void *socket, const char *file, struct weir_error *err)
 {
 	char key[WEIR_AUTH_KEY_LEN + 1];
-	int on = 1, r = weir_auth_read_key(file, key, err);
+	int on = 1, r = check_secret(file, err);
 
+	if (r == 0)
+		r = weir_auth_read_key(file, key, err);
 	if (r < 0)
 		return r;
 	if (zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &on, sizeof(on)) < 0 ||

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which prefixes are subscribed, and by how many: what is not, is not encoded. */
+/* Which prefixes are subscribed, and by how many: what is not, is not encoded.
+ * And how many messages each topic has had. Used by publish.c. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,31 @@ uint64_t weir_topics_count(const struct weir_topics *t)
 	for (size_t i = 0; i < t->n; i++)
 		n += t->items[i].n;
 	return n;
+}
+
+/* Sorted by name: one is looked up for every message. */
+uint64_t weir_topics_next(struct weir_topics *t, const char *topic)
+{
+	size_t low = 0, high = t->n, mid;
+	struct weir_topic added;
+	int order;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		order = strcmp(t->items[mid].name, topic);
+		if (order == 0)
+			return ++t->items[mid].n;
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (add(t, (const uint8_t *)topic, strlen(topic)) < 0)
+		return 0;
+	added = t->items[t->n - 1];
+	memmove(t->items + low + 1, t->items + low, (t->n - 1 - low) * sizeof(*t->items));
+	t->items[low] = added;
+	return 1;
 }
 
 void weir_topics_free(struct weir_topics *t)

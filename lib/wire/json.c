@@ -68,17 +68,44 @@ static void put_escaped(struct out *o, unsigned char c)
 	put_text(o, text);
 }
 
+/* Bytes of the valid UTF-8 sequence that begins here (RFC 3629), 0: none does. */
+static size_t sequence(const unsigned char *s)
+{
+	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || /* long, surrogates */
+	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))   /* long, > U+10FFFF */
+		return 0;
+	return n;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Readers refuse a whole object for one byte that is no UTF-8: it becomes U+FFFD. */
 static void put_string(struct out *o, const char *s)
 {
 	const char *from = s;
+	size_t n;
 
 	put(o, "\"", 1);
-	for (; *s; s++) {
-		if ((unsigned char)*s >= 0x20 && *s != '"' && *s != '\\')
+	while (*s) {
+		n = is_plain((unsigned char)*s) ? 1 : sequence((const unsigned char *)s);
+		if (n > 1 || is_plain((unsigned char)*s)) {
+			s += n;
 			continue;
+		}
 		put(o, from, (size_t)(s - from));
-		put_escaped(o, (unsigned char)*s);
-		from = s + 1;
+		if (n)
+			put_escaped(o, (unsigned char)*s);
+		else
+			put_text(o, "\xef\xbf\xbd");
+		from = ++s;
 	}
 	put(o, from, (size_t)(s - from));
 	put(o, "\"", 1);

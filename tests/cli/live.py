@@ -57,10 +57,11 @@ class FakeDaemon:
         assert self._pub.poll(5000), "nobody subscribed"
         return self._pub.recv()[1:].decode()
 
-    def publish(self, record, topics=None):
+    def publish(self, record, topics=None, number=None):
         ends = [record.get(k, {}).get("namespace") for k in ("src", "dst")]
         for topic in topics or dict.fromkeys(f"ns.{n}" for n in ends if n):
-            self._pub.send_multipart([topic.encode(), json.dumps(record).encode()])
+            frames = [topic.encode(), json.dumps(record).encode()]
+            self._pub.send_multipart(frames + ([str(number).encode()] if number else []))
 
     def _serve(self):
         while True:
@@ -176,6 +177,20 @@ def test_live(daemon):
     assert "300 B out" in ended and "123 kB in" in ended, ended
     assert "\x1b[1;31mdenied" in t.text, "denied stands out on a terminal"
     assert t.press_ctrl_c() == 0
+
+
+def test_holes_are_shown(daemon):
+    t = Terminal(daemon, "flows", "-f")
+    daemon.wait_subscribed()
+    daemon.publish(record(10), number=4)  # the first tells where the topic stands
+    daemon.publish(record(11, src="bank/a", dst="bank/b"), number=900)  # a topic of its own
+    daemon.publish(record(12), number=5)
+    daemon.publish(record(30, dst="shop/late"), number=13)
+    daemon.publish(record(31, dst="shop/anew"), number=1)  # weird was started anew
+    t.wait_for("shop/anew")
+    gaps = [line for line in t.lines() if "gap" in line]
+    assert gaps == ["--- gap: 7 records were lost (subscriber)"], t.plain()
+    t.close()
 
 
 def test_columns_stay_aligned(daemon):
