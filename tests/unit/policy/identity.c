@@ -73,8 +73,12 @@ static void test_prefix_in_force(void **state)
 	const struct weir_policy *p =
 		make_policy(&bag, "n", "p", "", "in accept 10.0.0.0/24-10.0.0.128/25");
 
-	add_pod("a", "app=web", "10.0.0.1", NULL);
-	add_pod("b", "app=web", "10.0.0.200", NULL);
+	/* Only the subject is a pod of this node. */
+	add_pod("subject", "app=db", "192.0.2.1", NULL);
+	weir_compiler_add_pod(compiler,
+			      make_pod(&bag, "n", "a", "app=web", "10.0.0.1", NULL, false));
+	weir_compiler_add_pod(compiler,
+			      make_pod(&bag, "n", "b", "app=web", "10.0.0.200", NULL, false));
 	commit();
 	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.200"));
 	weir_compiler_add_policy(compiler, p);
