@@ -3,6 +3,7 @@
  * bent is refused, and JSON says the same as the record. */
 #include "weir/wire.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -319,6 +320,73 @@ static void test_json_says_the_same(void **state)
 	weir_json_buffer_free(&text);
 }
 
+/* What a JSON reader gets for a name of these bytes. */
+static void json_name_is(const char *bytes, const char *want)
+{
+	struct weir_record r = { .src.pod = bytes };
+	struct weir_json_buffer text = { 0 };
+	cJSON *json, *src;
+
+	assert_int_equal(weir_record_to_json(&r, "node-1", &text), 0);
+	for (size_t i = 0; i < text.len; i++)
+		assert_in_range((unsigned char)text.text[i], 0x20, 0xff);
+	json = cJSON_Parse(text.text);
+	src = cJSON_GetObjectItem(json, "src");
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(src, "pod")), want);
+	cJSON_Delete(json);
+	weir_json_buffer_free(&text);
+}
+
+#define BAD "\xef\xbf\xbd"
+
+static void test_json_is_utf8(void **state)
+{
+	json_name_is("caf\xc3\xa9 \xf0\x9f\x90\x9f", "caf\xc3\xa9 \xf0\x9f\x90\x9f");
+	json_name_is("a\x01\n\x1b[\x7f\"\\", "a\x01\n\x1b[\x7f\"\\");
+	json_name_is("a\xff"
+		     "b",
+		     "a" BAD "b");
+	json_name_is("end\xc3", "end" BAD);
+	json_name_is("\xe2\x82", BAD BAD);
+	json_name_is("\xc0\xaf", BAD BAD);		   /* longer than needed */
+	json_name_is("\xed\xa0\x80", BAD BAD BAD);	   /* a surrogate */
+	json_name_is("\xf4\x90\x80\x80", BAD BAD BAD BAD); /* beyond U+10FFFF */
+}
+
+/* [1, [node, boot, 1, 1, 1, 1, X], [], [[0,0,0,0,0,0,[],X]], [[0,0,0,-1,0,0,[],X]], [record], X]
+ * with what a later version may add, X, in each place. */
+static void test_later_fields_are_skipped(void **state)
+{
+	static const uint8_t msg[] = {
+		0x97, 1, /* format */
+		0x97, 0xa1, 'n',  0xa1, 'b',  1,    1,	1,    1,    0x81, 0xa1, 'k',  0x92, 1,
+		0xc3, 0x90, /* strings */
+		0x91, 0x98, 0,	  0,	0,    0,    0,	0,    0x90, 0xcb, 1,	2,    3,    4,
+		5,    6,    7,	  8,	0x91, 0x98, 0,	3,    0,    0xff, 0,	0,    0x90, 0xd5,
+		1,    2,    3,	  0x91, 0xdc, 0,    21, 0,    5,    0xc0, 7,	8,    6,    0,
+		0xc0, 1,    0,	  0xc0, 2,    0,    0,	0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xa3, 'n',
+		'e',  'w',  0xc4, 1,	0,    0xde, 0,	1,    1,    0x90, /* a part of its own */
+	};
+	struct weir_batch_header header;
+	struct weir_error err = { 0 };
+
+	if (weir_batch_decode(msg, sizeof(msg), &header, ignore, NULL, &err) != 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(header.records, 1);
+}
+
+/* Arrays that claim more than follows are refused before they are allocated. */
+static void test_claims_are_not_believed(void **state)
+{
+	static const uint8_t msg[] = { 0x96, 1, 0x96, 0xa1, 'n',  0xa1, 'b',  1,
+				       1,    1, 1,    0xdd, 0x7f, 0xff, 0xff, 0xff };
+	struct weir_batch_header header;
+	struct weir_error err;
+
+	assert_int_equal(weir_batch_decode(msg, sizeof(msg), &header, ignore, NULL, &err),
+			 -EBADMSG);
+}
+
 static void why_is(const struct weir_record *r, const char *part)
 {
 	char buf[512];
@@ -359,6 +427,9 @@ int main(void)
 		cmocka_unit_test(test_bent),
 		cmocka_unit_test(test_why),
 		cmocka_unit_test(test_json_says_the_same),
+		cmocka_unit_test(test_json_is_utf8),
+		cmocka_unit_test(test_later_fields_are_skipped),
+		cmocka_unit_test(test_claims_are_not_believed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
