@@ -15,3 +15,6 @@ EXTRA_DIST += bench/change.py
 BENCHES += bench/nft_update
 bench_nft_update_SOURCES = bench/nft_update.c
 bench_nft_update_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS)
+BENCHES += bench/publish
+bench_publish_SOURCES = bench/publish.c
+bench_publish_LDADD = $(LIBDAEMON) $(LIBWEIR) $(ZMQ_LIBS) $(MSGPACK_LIBS) -lpthread
