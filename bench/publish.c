@@ -212,7 +212,9 @@ static double encode(void)
 	for (unsigned i = 0; i < RECORDS; i++) {
 		struct weir_record r = make_record(i);
 
-		weir_batch_add(e, &r);
+		r.seq = i + 1;
+		if (weir_batch_add(e, &r) < 0)
+			exit(1);
 		if (weir_batch_records(e) == BATCH && weir_batch_finish(e, &h, &msg, &len) == 0)
 			free(msg);
 	}
