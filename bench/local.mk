@@ -3,7 +3,7 @@
 BENCHES += bench/traffic
 bench_traffic_SOURCES = bench/traffic.c
 bench_traffic_LDADD = -lpthread
-EXTRA_DIST += bench/cni_add.py bench/data_plane.py
+EXTRA_DIST += bench/README.md bench/run bench/cni_add.py bench/data_plane.py
 BENCHES += bench/flow_events
 bench_flow_events_SOURCES = bench/flow_events.c
 bench_flow_events_LDADD = $(LIBBACKENDS) $(LIBWEIR)
