@@ -73,6 +73,8 @@ static char *results;
 static struct watch *tcp_clients;
 static size_t n_tcp_clients;
 static struct watch udp_clients[PLACES_MAX][2];
+static struct watch servers[PLACES_MAX * 2 * (2 * PORTS_MAX + 2)];
+static size_t n_servers;
 static int poller;
 
 static void die(const char *what)
@@ -147,10 +149,8 @@ static void watch(struct watch *w)
 
 static int serve(enum what what, size_t place, int family, int type, int protocol, uint16_t port)
 {
-	struct watch *w = calloc(1, sizeof(*w));
+	struct watch *w = &servers[n_servers++];
 
-	if (!w)
-		die("memory");
 	*w = (struct watch){ .what = what, .place = (int)place, .family = family };
 	w->fd = open_socket(place, family, type, protocol, port);
 	if (what == LISTENER && listen(w->fd, SOMAXCONN) < 0)
