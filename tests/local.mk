@@ -8,6 +8,7 @@ EXTRA_DIST += tests/e2e/cni.py tests/e2e/fixture.py tests/e2e/flows.py tests/e2e
 # The promises of DESIGN: no window, no wrong verdict, also when weird is killed.
 E2E_PROMISES = \
 	tests/e2e/cni_plugin.py \
+	tests/e2e/example.py \
 	tests/e2e/kill.py \
 	tests/e2e/nft_listing.py \
 	tests/e2e/nft_packets.py \

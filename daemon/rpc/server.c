@@ -49,13 +49,13 @@ static void on_connection(uv_stream_t *stream, int status)
 		weir_rpc_client_accept(stream->data);
 }
 
-/* The mode is set before listen, so that nobody else can connect in between. */
+/* The mode is set before listen: until then nobody can connect. */
 static int open_pipe(struct weir_rpc_server *s, struct weir_error *err)
 {
-	mode_t mask = umask(0177);
 	int r = uv_pipe_bind(&s->pipe, s->path);
 
-	umask(mask);
+	if (r == 0 && chmod(s->path, 0600) < 0)
+		r = -errno;
 	if (r == 0)
 		r = uv_listen((uv_stream_t *)&s->pipe, BACKLOG, on_connection);
 	return r < 0 ? weir_error_errno(err, -r, "%s", s->path) : 0;

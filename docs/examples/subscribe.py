@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Print the flow records of a namespace: subscribe.py NAMESPACE [ADDRESS]
 
-Without a namespace: count batch.v1 and check that no number is missing.
+Without a namespace (or with ""): count batch.v1 and check that no record is missing.
 Needs python3-zmq and python3-msgpack."""
+import json
 import sys
 
 import msgpack
@@ -16,16 +17,23 @@ topic = b"ns." + namespace.encode() if namespace else b"batch.v1"
 socket = zmq.Context().socket(zmq.SUB)
 socket.setsockopt(zmq.SUBSCRIBE, topic)
 socket.connect(address)
-expected = {}  # (node, boot): the seq that comes next
+expected = {}  # what comes next, for each source of numbers
+
+
+def lost(source, number, count):
+    gap = number - expected.get(source, number)
+    expected[source] = number + count
+    return f"  ({gap} lost before)" if gap else ""
+
 
 while True:
-    name, payload = socket.recv_multipart()
+    name, payload, *number = socket.recv_multipart()
     if name != topic:  # "ns.shop" also matches "ns.shop-test"
         continue
     if namespace:
-        print(payload.decode(), flush=True)
-        continue
-    _, (node, boot, number, first, records, *_), *_ = msgpack.unpackb(payload)
-    lost = first - expected.get((node, boot), first)
-    expected[node, boot] = first + records
-    print(f"{node}: batch {number}, records {first}..{first + records - 1}, lost {lost}", flush=True)
+        r = json.loads(payload)
+        ends = [f"{e.get('namespace', '-')}/{e.get('pod', e.get('addr'))}" for e in (r["src"], r["dst"])]
+        print(r["type"], r["verdict"], *ends, r["dst"].get("port"), r.get("why", ""), lost(name, int(number[0]), 1))
+    else:
+        _, (node, boot, batch, first, records, *_), *_ = msgpack.unpackb(payload)
+        print(f"{node}: batch {batch}, {records} records from {first}", lost((node, boot), first, records))
