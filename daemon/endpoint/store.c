@@ -208,20 +208,35 @@ static int remove_file(const struct weir_endpoints *eps, const struct weir_endpo
 	return r < 0 ? weir_error_errno(err, -r, "%s", name) : 0;
 }
 
+static void free_list(struct weir_endpoint **list)
+{
+	while (*list) {
+		struct weir_endpoint *ep = *list;
+
+		*list = ep->next;
+		weir_endpoint_free(&ep);
+	}
+}
+
+/* Freed only at the end: the names may be those of an endpoint that goes. */
 int weir_endpoints_remove(struct weir_endpoints *eps, const char *container_id, const char *ifname,
 			  struct weir_error *err)
 {
+	WEIR_CLEANUP(free_list) struct weir_endpoint *gone = NULL;
+
 	for (struct weir_endpoint **at = &eps->first; *at;) {
+		struct weir_endpoint *ep = *at;
 		int r;
 
-		if (!is_key(*at, container_id, ifname)) {
-			at = &(*at)->next;
+		if (!is_key(ep, container_id, ifname)) {
+			at = &ep->next;
 			continue;
 		}
-		r = remove_file(eps, *at, err);
+		r = remove_file(eps, ep, err);
 		if (r < 0)
 			return r;
-		drop(eps, at);
+		take_out(eps, at)->next = gone;
+		gone = ep;
 	}
 	return 0;
 }

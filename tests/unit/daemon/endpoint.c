@@ -134,6 +134,7 @@ static void test_same_key_is_replaced(void **state)
 static void test_removed_with_all_interfaces(void **state)
 {
 	struct weir_endpoints *eps = *state;
+	const struct weir_endpoint *ep;
 
 	add(eps, "c1", "eth0", "web");
 	add(eps, "c1", "eth1", "web");
@@ -141,6 +142,9 @@ static void test_removed_with_all_interfaces(void **state)
 	assert_int_equal(weir_endpoints_remove(eps, "c1", NULL, NULL), 0);
 	assert_int_equal(weir_endpoints_remove(eps, "unknown", "eth0", NULL), 0);
 	add(eps, "c3", "eth0", "last");
+	add(eps, "c4", "eth0", "first");
+	ep = weir_endpoints_find(eps, "c4", "eth0"); /* its own names, which go with it */
+	assert_int_equal(weir_endpoints_remove(eps, ep->container_id, ep->ifname, NULL), 0);
 	*state = eps = reopen(eps);
 	assert_int_equal(weir_endpoints_count(eps), 2);
 	assert_null(weir_endpoints_find(eps, "c1", "eth0"));
