@@ -172,6 +172,16 @@ static int read_object(const struct reader *r, const char *at, const char *end)
 	return skip_blanks(at + 1, end) == end ? 0 : not_json(r, "something follows its end");
 }
 
+/* RFC 8259 allows none, within strings and without, but these three; cJSON
+ * takes them for blanks. */
+static bool has_control(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 && !(text[i] && strchr("\t\r\n", text[i])))
+			return true;
+	return false;
+}
+
 int weir_netconf_parse(const char *text, size_t len, struct weir_netconf *ret, int *ret_code,
 		       struct weir_error *err)
 {
@@ -183,7 +193,8 @@ int weir_netconf_parse(const char *text, size_t len, struct weir_netconf *ret, i
 		.socket = WEIR_RPC_SOCKET_DEFAULT,
 		.timeout_ms = TIMEOUT_DEFAULT_MS,
 	};
-	code = read_object(&r, text, text + len);
+	code = has_control(text, len) ? not_json(&r, "it has control characters")
+				      : read_object(&r, text, text + len);
 	if (code < 0)
 		return code;
 	if (!*ret->version_text)

@@ -92,6 +92,7 @@ static void test_refused(void **state)
 	refuse("{\"cniVersion\":\"1.0.0\",}", WEIR_RPC_DECODE_FAILURE);
 	refuse("{\"cniVersion\" \"1.0.0\"}", WEIR_RPC_DECODE_FAILURE);
 	refuse("{\"cniVersion\":\"1.0.0\",\"prevResult\":[]}", WEIR_RPC_DECODE_FAILURE);
+	refuse("{\"cniVersion\":\"1.0.0\",\"prevResult\":\001{}}", WEIR_RPC_DECODE_FAILURE);
 	refuse("{}", WEIR_RPC_INVALID_CONFIG);
 	refuse("{\"cniVersion\":1}", WEIR_RPC_INVALID_CONFIG);
 	refuse("{\"cniVersion\":\"0.2.0\"}", WEIR_RPC_INCOMPATIBLE_VERSION);
