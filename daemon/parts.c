@@ -17,6 +17,7 @@
 
 #include "daemon/cluster/cluster.h"
 #include "daemon/cni/cni.h"
+#include "daemon/cni/local.h"
 #include "daemon/http/http.h"
 #include "daemon/node/addrs.h"
 #include "daemon/query/query.h"
@@ -132,10 +133,9 @@ static int open_endpoints(struct weird *d, struct weir_error *err)
 	for (struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); r == 0 && ep;
 	     ep = ep->next) {
 		if (ep->namespace_ && ep->pod)
-			r = weir_cluster_set_local(d->world.cluster, ep->namespace_, ep->pod,
-						   ep->addrs, ep->n_addrs);
+			r = weir_cni_update_local(d, ep->namespace_, ep->pod, err);
 	}
-	return r < 0 ? weir_error_errno(err, -r, "%s", dir) : 0;
+	return r;
 }
 
 static void close_endpoints(struct weird *d)

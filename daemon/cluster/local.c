@@ -31,12 +31,6 @@ int weir_cluster_enter_pod(struct weir_cluster *c, struct weir_pod *pod)
 		       : 0;
 }
 
-int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod)
-{
-	pod->local = c->node && pod->node == c->node && is_indexed(pod) && pod->n_addrs;
-	return weir_cluster_enter_pod(c, pod);
-}
-
 void weir_cluster_leave_pod(struct weir_cluster *c, struct weir_pod *pod)
 {
 	weir_compiler_remove_pod(c->compiler, pod);
@@ -50,7 +44,7 @@ struct weir_local *weir_cluster_local(const struct weir_cluster *c, struct weir_
 
 static struct weir_pod *manifest_of(const struct weir_cluster *c, const struct weir_local *local)
 {
-	struct weir_name key = {local->name, local->namespace_, NULL};
+	struct weir_name key = { local->name, local->namespace_, NULL };
 
 	return weir_registry_find(&c->tables[WEIR_OBJECT_POD], key);
 }
@@ -69,6 +63,44 @@ int weir_cluster_local_update(struct weir_cluster *c, struct weir_local *local,
 	weir_cluster_bury(c, WEIR_OBJECT_POD, old);
 	local->pod = pod;
 	return weir_cluster_enter_pod(c, pod);
+}
+
+static bool is_endpoint(const void *owner, void *data)
+{
+	const struct weir_pod *pod = owner;
+	const struct weir_local *local =
+		weir_cluster_local(data, (struct weir_name){ pod->name, pod->namespace_, NULL });
+
+	return local && local->pod == pod;
+}
+
+/* A manifest that is behind the times may name the address of a pod that went
+ * and is another's by now. CNI knows whose it is: that pod's claim is renewed. */
+static int keep_endpoints(struct weir_cluster *c, const struct weir_pod *pod)
+{
+	int r = 0;
+
+	for (uint8_t i = 0; i < pod->n_addrs && is_indexed(pod) && r == 0; i++) {
+		const struct weir_pod *owner =
+			weir_addresses_find(&c->pods_by_addr, &pod->addrs[i], is_endpoint, c);
+		struct weir_local *local;
+
+		if (!owner)
+			continue;
+		local = weir_cluster_local(
+			c, (struct weir_name){ owner->name, owner->namespace_, NULL });
+		r = weir_cluster_local_update(c, local, manifest_of(c, local));
+	}
+	return r;
+}
+
+int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod)
+{
+	int r;
+
+	pod->local = c->node && pod->node == c->node && is_indexed(pod) && pod->n_addrs;
+	r = weir_cluster_enter_pod(c, pod);
+	return r < 0 ? r : keep_endpoints(c, pod);
 }
 
 static void free_local(struct weir_cluster *c, struct weir_local *local)
@@ -142,5 +174,6 @@ void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const cha
 	/* The pod is gone whatever its manifest still says: its address may be the
 	 * next pod's, which must not meet this one's policies. */
 	manifest->local = false;
-	weir_cluster_enter_pod(c, manifest);
+	if (weir_cluster_enter_pod(c, manifest) == 0)
+		keep_endpoints(c, manifest);
 }

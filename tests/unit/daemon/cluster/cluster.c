@@ -168,6 +168,23 @@ static void newest_has_the_address(void **state)
 	commit(0);
 }
 
+/* "gone" has left, "web" has its address; the news of "gone" come late. */
+static void endpoint_keeps_its_address(void **state)
+{
+	set_pod("web", "one", "here", "10.0.0.1");
+	set_local("web", "10.0.0.1");
+	commit(1);
+	set_pod("gone", "two", "here", "10.0.0.1");
+	commit(1);
+	assert_string_equal(at("10.0.0.1"), "web");
+	set_pod("gone", "three", "elsewhere", "10.0.0.1");
+	commit(1);
+	assert_string_equal(at("10.0.0.1"), "web");
+	weir_cluster_remove_pod(cluster, "shop", "gone");
+	commit(1);
+	assert_string_equal(at("10.0.0.1"), "web");
+}
+
 static void removing_what_is_not_there(void **state)
 {
 	weir_cluster_remove_pod(cluster, "shop", "none");
@@ -183,7 +200,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(endpoint_without_manifest), TEST(manifest_after_endpoint),
 		TEST(endpoint_after_manifest),	 TEST(pods_that_ran_before),
-		TEST(newest_has_the_address),	 TEST(removing_what_is_not_there),
+		TEST(newest_has_the_address),	 TEST(endpoint_keeps_its_address),
+		TEST(removing_what_is_not_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
