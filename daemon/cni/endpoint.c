@@ -92,6 +92,7 @@ int weir_cni_endpoint(const cJSON *params, struct weir_endpoint **ret, enum weir
 	if (r == 0) {
 		*ret_code = WEIR_RPC_DECODE_FAILURE;
 		take_identity(weir_cni_param(params, "args"), ep);
+		ep->network = strdup(weir_cni_param(config, "name"));
 		ep->added = time(NULL);
 		r = weir_cni_result_decode(cJSON_GetObjectItemCaseSensitive(config, "prevResult"),
 					   ep, err);

@@ -84,11 +84,14 @@ static bool is_listed(const cJSON *attachments, const struct weir_endpoint *ep)
 	return false;
 }
 
-static const struct weir_endpoint *first_unlisted(const struct weird *d, const cJSON *attachments)
+/* The list speaks for one network; endpoints of others are not its business. */
+static const struct weir_endpoint *first_garbage(const struct weird *d, const char *network,
+						 const cJSON *attachments)
 {
 	const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints);
 
-	while (ep && is_listed(attachments, ep))
+	while (ep &&
+	       (!ep->network || strcmp(ep->network, network) != 0 || is_listed(attachments, ep)))
 		ep = ep->next;
 	return ep;
 }
@@ -106,7 +109,7 @@ void weir_cni_gc(struct weird *d, const cJSON *params, struct weir_rpc_reply *re
 				     "GC: the list cni.dev/valid-attachments is missing", NULL);
 		return;
 	}
-	while (r == 0 && (ep = first_unlisted(d, list))) {
+	while (r == 0 && (ep = first_garbage(d, weir_cni_param(config, "name"), list))) {
 		weir_log(WEIR_LOG_INFO, "GC: endpoint removed", "container", ep->container_id,
 			 "namespace", ep->namespace_, "pod", ep->pod, NULL);
 		r = forget_one(d, ep, &err);

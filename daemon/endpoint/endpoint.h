@@ -14,6 +14,7 @@
 
 struct weir_endpoint {
 	char *container_id, *ifname; /* together the key */
+	char *network;		     /* name of the CNI network; NULL: not known */
 	char *netns;		     /* path as CNI gave it */
 	uint64_t netns_dev,
 		netns_ino; /* of that path at ADD: a reused path is not the same netns */

@@ -60,6 +60,7 @@ static cJSON *encode(const struct weir_endpoint *ep)
 	cJSON_AddNumberToObject(json, "version", 1);
 	add_text(json, "containerId", ep->container_id);
 	add_text(json, "ifname", ep->ifname);
+	add_text(json, "network", ep->network);
 	add_text(json, "netns", ep->netns);
 	add_u64(json, "netnsDev", ep->netns_dev);
 	add_u64(json, "netnsIno", ep->netns_ino);
@@ -166,6 +167,7 @@ static int decode(const cJSON *json, struct weir_endpoint *ep)
 		return -EBADMSG;
 	r |= take_text(json, "containerId", &ep->container_id);
 	r |= take_text(json, "ifname", &ep->ifname);
+	r |= take_text(json, "network", &ep->network);
 	r |= take_text(json, "netns", &ep->netns);
 	r |= take_text(json, "namespace", &ep->namespace_);
 	r |= take_text(json, "pod", &ep->pod);

@@ -30,6 +30,7 @@ void weir_endpoint_free(struct weir_endpoint **ep)
 		return;
 	free(e->container_id);
 	free(e->ifname);
+	free(e->network);
 	free(e->netns);
 	free(e->namespace_);
 	free(e->pod);

@@ -27,7 +27,7 @@ struct cached {
 
 struct weir_batch_encoder {
 	struct weir_intern strings, names, sides;
-	msgpack_sbuffer records, scratch;
+	msgpack_sbuffer records, scratch, text;
 	struct cached cache[CACHE_SLOTS];
 	uint64_t first_seq, last_time, last_flow;
 	uint32_t n;
@@ -41,6 +41,7 @@ int weir_batch_encoder_new(struct weir_batch_encoder **ret)
 		return -ENOMEM;
 	msgpack_sbuffer_init(&e->records);
 	msgpack_sbuffer_init(&e->scratch);
+	msgpack_sbuffer_init(&e->text);
 	*ret = e;
 	return 0;
 }
@@ -56,6 +57,7 @@ void weir_batch_encoder_free(struct weir_batch_encoder **encoder)
 	weir_intern_free(&e->sides);
 	msgpack_sbuffer_destroy(&e->records);
 	msgpack_sbuffer_destroy(&e->scratch);
+	msgpack_sbuffer_destroy(&e->text);
 	free(e);
 }
 
@@ -69,15 +71,13 @@ static int write_text(msgpack_sbuffer *out, const char *text, size_t len)
 
 static int find_string(struct weir_batch_encoder *e, const char *text, struct cached *ret)
 {
-	msgpack_sbuffer encoded;
 	size_t len = strlen(text);
 	int r;
 
-	msgpack_sbuffer_init(&encoded);
-	r = write_text(&encoded, text, len);
+	msgpack_sbuffer_clear(&e->text);
+	r = write_text(&e->text, text, len);
 	if (r == 0)
-		r = weir_intern_add(&e->strings, encoded.data, encoded.size, &ret->id);
-	msgpack_sbuffer_destroy(&encoded);
+		r = weir_intern_add(&e->strings, e->text.data, e->text.size, &ret->id);
 	if (r < 0)
 		return r;
 	ret->text = text;

@@ -192,6 +192,8 @@ def test_gc_and_status(_):
         refused(1, node.chain.call, entry, "GC")
         node.chain.version = "1.1.0"
         refused(7, node.chain.call, entry, "GC")
+        node.chain.call(entry, "GC", extra={"cni.dev/valid-attachments": [], "name": "another"})
+        assert len(endpoints(node)) == 2, "GC of another network takes nothing of this one"
         node.chain.call(entry, "GC", extra={"cni.dev/valid-attachments": [
             {"containerID": kept.container, "ifname": "eth0"}]})
         assert set(endpoints(node)) == {"shop/kept"}, endpoints(node)
