@@ -192,7 +192,9 @@ def test_gc_and_status(_):
         refused(1, node.chain.call, entry, "GC")
         node.chain.version = "1.1.0"
         refused(7, node.chain.call, entry, "GC")
-        node.chain.call(entry, "GC", extra={"cni.dev/valid-attachments": [], "name": "another"})
+        name, node.chain.name = node.chain.name, "another"
+        node.chain.call(entry, "GC", extra={"cni.dev/valid-attachments": []})
+        node.chain.name = name
         assert len(endpoints(node)) == 2, "GC of another network takes nothing of this one"
         node.chain.call(entry, "GC", extra={"cni.dev/valid-attachments": [
             {"containerID": kept.container, "ifname": "eth0"}]})
