@@ -36,7 +36,7 @@ class Subscriber:
             except zmq.Again:
                 continue
             with self._lock:
-                self.messages.append((parts[0].decode(), parts[-1]))
+                self.messages.append((parts[0].decode(), parts[1]))
 
     def records(self):
         """The JSON records so far (of ns. topics), each once."""
