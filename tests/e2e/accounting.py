@@ -93,16 +93,17 @@ def subscribe(address, hwm=0):
 
 
 def receive(socket, count, quiet=3.0, pause=0.0, limit=120.0):
-    """Until no records have come for so long."""
+    """Until no records have come for so long. Waits are counted, not the clock: it goes on while
+    this process is stopped."""
     end = time.monotonic() + limit
-    last = time.monotonic()
-    while time.monotonic() < end and time.monotonic() - last < quiet:
+    waited = 0.0
+    while time.monotonic() < end and waited < quiet:
         if not socket.poll(200):
+            waited += 0.2
             continue
         before = count.seen
         count.add(socket.recv_multipart()[1])
-        if count.seen > before:
-            last = time.monotonic()
+        waited = 0.0 if count.seen > before else waited + 0.2
         time.sleep(pause)
 
 
