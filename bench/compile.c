@@ -23,13 +23,13 @@ struct scene {
 };
 
 static const struct scene scenes[] = {
-	{"wide", "25k namespaces, 75k policies, 100k pods, all local", 25000, 3, 4, 100000},
-	{"deep", "1 namespace, 10k policies x 10k pods, all match", 1, 10000, 10000, 10000},
-	{"sparse", "100k namespaces, a pod and a policy each, 100 local", 100000, 1, 1, 100},
-	{"node", "30k pods, 30k policies in 1k namespaces, 100 local", 1000, 30, 30, 100},
-	{"ten", "1 namespace, 10 policies select the pod", 1, 10, 100, 100},
-	{"thousand", "1 namespace, 1k policies select the pod", 1, 1000, 100, 100},
-	{"ten-thousand", "1 namespace, 10k policies select the pod", 1, 10000, 100, 100},
+	{ "wide", "25k namespaces, 75k policies, 100k pods, all local", 25000, 3, 4, 100000 },
+	{ "deep", "1 namespace, 10k policies x 10k pods, all match", 1, 10000, 10000, 10000 },
+	{ "sparse", "100k namespaces, a pod and a policy each, 100 local", 100000, 1, 1, 100 },
+	{ "node", "30k pods, 30k policies in 1k namespaces, 100 local", 1000, 30, 30, 100 },
+	{ "ten", "1 namespace, 10 policies select the pod", 1, 10, 100, 100 },
+	{ "thousand", "1 namespace, 1k policies select the pod", 1, 1000, 100, 100 },
+	{ "ten-thousand", "1 namespace, 10k policies select the pod", 1, 10000, 100, 100 },
 };
 
 struct cluster {
@@ -77,7 +77,7 @@ static struct weir_policy *policy_for(struct bag *b, const char *ns, unsigned i)
 static struct weir_pod *pod_for(struct bag *b, const char *ns, unsigned serial, unsigned i,
 				bool local)
 {
-	static const char *const apps[] = {"web", "db", "api", "cache"};
+	static const char *const apps[] = { "web", "db", "api", "cache" };
 	char name[32], labels[64], addr[32];
 
 	snprintf(name, sizeof(name), "p%u", i);
@@ -216,20 +216,20 @@ static void time_judging(struct cluster *k)
 
 	start = now();
 	for (size_t i = 0; i < PART; i++) {
-		struct weir_connection c = {.src = k->o.pods[i * 7 % n]->addrs[0],
-					    .dst = k->o.pods[i * 13 % n]->addrs[0],
-					    .protocol = WEIR_PROTO_TCP,
-					    .dport = 8080};
+		struct weir_connection c = { .src = k->o.pods[i * 7 % n]->addrs[0],
+					     .dst = k->o.pods[i * 13 % n]->addrs[0],
+					     .protocol = WEIR_PROTO_TCP,
+					     .dport = 8080 };
 
 		brute_force(&k->bag, &k->o, &c, &j);
 	}
 	brute = (now() - start) / PART;
 	start = now();
 	for (size_t i = 0; i < MANY; i++) {
-		struct weir_connection c = {.src = k->o.pods[i * 7 % n]->addrs[0],
-					    .dst = k->o.pods[i * 13 % n]->addrs[0],
-					    .protocol = WEIR_PROTO_TCP,
-					    .dport = 8080};
+		struct weir_connection c = { .src = k->o.pods[i * 7 % n]->addrs[0],
+					     .dst = k->o.pods[i * 13 % n]->addrs[0],
+					     .protocol = WEIR_PROTO_TCP,
+					     .dport = 8080 };
 
 		weir_compiler_judge(k->compiler, &c, &j);
 	}
@@ -241,7 +241,7 @@ static void time_judging(struct cluster *k)
 static void run(const struct scene *s)
 {
 	struct weir_compiler_stats stats;
-	struct cluster k = {0};
+	struct cluster k = { 0 };
 	double before, ms;
 
 	make_objects(&k, s);

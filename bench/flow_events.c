@@ -41,7 +41,7 @@ static void on_flow(void *data, const struct weir_flow *flow)
 /* Like the flow thread: let a few events gather before reading them. */
 static void gather(void)
 {
-	const struct timespec pause = {.tv_nsec = 2000000};
+	const struct timespec pause = { .tv_nsec = 2000000 };
 
 	nanosleep(&pause, NULL);
 }
@@ -54,7 +54,7 @@ static void read_until_term(struct weir_flow_source *s)
 	bool backlog = false;
 
 	for (int i = 0; i < n_fds; i++)
-		polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+		polls[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
 	while (!done) {
 		if (poll(polls, (nfds_t)n_fds, -1) < 0)
 			continue;
@@ -73,9 +73,10 @@ static void read_until_term(struct weir_flow_source *s)
 
 static int read_events(uint32_t buffer)
 {
-	struct weir_flow_config config = {
-		.sink = {.flow = on_flow}, .nflog_group = 7, .buffer = buffer};
-	struct sigaction term = {.sa_handler = on_term};
+	struct weir_flow_config config = { .sink = { .flow = on_flow },
+					   .nflog_group = 7,
+					   .buffer = buffer };
+	struct sigaction term = { .sa_handler = on_term };
 	struct weir_flow_source *s;
 	struct weir_error err;
 
@@ -106,7 +107,7 @@ static uint64_t now_ns(void)
  * receiver's buffer is small and nobody reads it. rate 0: as fast as it goes. */
 static int offer(uint32_t count, uint32_t rate)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(PORT)};
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(PORT) };
 	int to = socket(AF_INET, SOCK_DGRAM, 0), from = socket(AF_INET, SOCK_DGRAM, 0);
 	uint64_t began = now_ns();
 	uint32_t sent = 0;

@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 #define IN_FLIGHT 16
-#define CHUNK (128 * 1024)
+#define CHUNK	  (128 * 1024)
 
 struct load {
 	const char *client, *server;

@@ -20,7 +20,7 @@ enum { TOPIC, PAYLOAD, NUMBER, PARTS };
 
 struct flow_live {
 	void *context, *socket, *monitor;
-	char *topic; /* exact; NULL: every namespace */
+	char *topic;	/* exact; NULL: every namespace */
 	cJSON *numbers; /* topic: number of its last message */
 	uint64_t recent[RECENT];
 	unsigned next;

@@ -16,7 +16,7 @@
 
 /* TERM and INT end weird, enforcement stays. HUP is ignored: what can change
  * without a restart is followed anyway. */
-static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
 
 static void on_signal(uv_signal_t *signal_, int number)
 {
@@ -50,7 +50,7 @@ static void close_loop(uv_loop_t *loop)
 static int run(struct weir_config *config, struct weir_error *err)
 {
 	uv_signal_t handles[WEIR_ARRAY_SIZE(signals)];
-	struct weird d = {.config = config};
+	struct weird d = { .config = config };
 	uv_loop_t loop;
 	int r;
 
@@ -73,7 +73,7 @@ static int run(struct weir_config *config, struct weir_error *err)
 
 static int act(const struct weir_options *o, struct weir_error *err)
 {
-	struct weird d = {.config = o->config};
+	struct weird d = { .config = o->config };
 
 	switch (o->asked) {
 	case WEIR_HELP:
@@ -101,8 +101,8 @@ static void save_memory(void)
 
 int main(int argc, char **argv)
 {
-	struct weir_options options = {.config = NULL};
-	struct weir_error err = {""};
+	struct weir_options options = { .config = NULL };
+	struct weir_error err = { "" };
 	int r;
 
 	save_memory();

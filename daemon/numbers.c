@@ -14,14 +14,15 @@ void weir_numbers_load(const char *path, const char *boot, struct weir_numbers *
 	uint64_t seq, batch;
 	FILE *f = fopen(path, "re");
 
-	*ret = (struct weir_numbers){.seq = 1, .batch = 1};
+	*ret = (struct weir_numbers){ .seq = 1, .batch = 1 };
 	if (!f)
 		return;
 	if (fscanf(f, "boot %63s\nseq %" SCNu64 "\nbatch %" SCNu64 "\nend %7s", was, &seq, &batch,
 		   state) == 4 &&
 	    !strcmp(was, boot) && seq && batch)
-		*ret = (struct weir_numbers){
-			.seq = seq, .batch = batch, .hole = strcmp(state, "clean") != 0};
+		*ret = (struct weir_numbers){ .seq = seq,
+					      .batch = batch,
+					      .hole = strcmp(state, "clean") != 0 };
 	fclose(f);
 }
 

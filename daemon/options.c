@@ -23,16 +23,16 @@ static const struct {
 	struct option option;
 	const char *help;
 } words[] = {
-	{{"config", required_argument, NULL, OPT_CONFIG},
-	 "=FILE\n        weird.yaml(5) to read [" CONFIG_DEFAULT "]"},
-	{{"check-config", no_argument, NULL, OPT_CHECK},
-	 "\n        read the configuration, say what is wrong, end"},
-	{{"dry-run", no_argument, NULL, OPT_DRY},
-	 "\n        enforce nothing (backend fake), change no kernel setting"},
-	{{"purge", no_argument, NULL, OPT_PURGE},
-	 "\n        remove every trace of weir from kernel and disk, end"},
-	{{"help", no_argument, NULL, OPT_HELP}, "\n        this text"},
-	{{"version", no_argument, NULL, OPT_VERSION}, "\n        version and features"},
+	{ { "config", required_argument, NULL, OPT_CONFIG },
+	  "=FILE\n        weird.yaml(5) to read [" CONFIG_DEFAULT "]" },
+	{ { "check-config", no_argument, NULL, OPT_CHECK },
+	  "\n        read the configuration, say what is wrong, end" },
+	{ { "dry-run", no_argument, NULL, OPT_DRY },
+	  "\n        enforce nothing (backend fake), change no kernel setting" },
+	{ { "purge", no_argument, NULL, OPT_PURGE },
+	  "\n        remove every trace of weir from kernel and disk, end" },
+	{ { "help", no_argument, NULL, OPT_HELP }, "\n        this text" },
+	{ { "version", no_argument, NULL, OPT_VERSION }, "\n        version and features" },
 };
 
 void weir_options_usage(FILE *out)
@@ -64,7 +64,7 @@ static void fill(struct table *t)
 	for (int i = 0; weir_config_keys[i].name && i < KEYS_MAX; i++) {
 		weir_config_flag(&weir_config_keys[i], t->flags[i]);
 		t->options[n++] =
-			(struct option){t->flags[i], required_argument, NULL, KEY_FIRST + i};
+			(struct option){ t->flags[i], required_argument, NULL, KEY_FIRST + i };
 	}
 }
 
@@ -131,7 +131,7 @@ static int dry(struct weir_config *config, struct weir_error *err)
 int weir_options_parse(int argc, char **argv, struct weir_options *ret, struct weir_error *err)
 {
 	WEIR_CLEANUP(weir_config_free) struct weir_config *config = NULL;
-	struct weir_options options = {.asked = WEIR_RUN};
+	struct weir_options options = { .asked = WEIR_RUN };
 	const char *file = NULL;
 	struct table t;
 	int r;

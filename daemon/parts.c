@@ -205,7 +205,7 @@ static int first_run(struct weird *d, struct weir_error *err)
 
 static int open_flows(struct weird *d, struct weir_error *err)
 {
-	struct weir_error why = {""};
+	struct weir_error why = { "" };
 
 	if (weird_flows_open(d, &why) < 0) {
 		weird_flows_close(d);
@@ -218,8 +218,8 @@ static int open_flows(struct weird *d, struct weir_error *err)
 
 static int open_rpc(struct weird *d, struct weir_error *err)
 {
-	static const struct weir_rpc_method *const methods[] = {weir_cni_methods,
-								weir_query_methods, NULL};
+	static const struct weir_rpc_method *const methods[] = { weir_cni_methods,
+								 weir_query_methods, NULL };
 
 	return weir_rpc_server_start(d->loop, d->config->rpc, methods, d, &d->rpc, err);
 }
@@ -251,18 +251,18 @@ static const struct {
 	int (*open)(struct weird *d, struct weir_error *err);
 	void (*close)(struct weird *d);
 } parts[] = {
-	{"boot", open_boot, NULL},
-	{"folders", open_folders, NULL},
-	{"world", open_world, close_world},
-	{"node addresses", open_node_addrs, close_node_addrs},
-	{"endpoints", open_endpoints, close_endpoints},
-	{"backend", open_backend, close_backend},
-	{"reconciler", open_reconcile, close_reconcile},
-	{"source", open_source, close_source},
-	{"first run", first_run, NULL},
-	{"flows", open_flows, weird_flows_close},
-	{"rpc", open_rpc, close_rpc},
-	{"http", open_http, close_http},
+	{ "boot", open_boot, NULL },
+	{ "folders", open_folders, NULL },
+	{ "world", open_world, close_world },
+	{ "node addresses", open_node_addrs, close_node_addrs },
+	{ "endpoints", open_endpoints, close_endpoints },
+	{ "backend", open_backend, close_backend },
+	{ "reconciler", open_reconcile, close_reconcile },
+	{ "source", open_source, close_source },
+	{ "first run", first_run, NULL },
+	{ "flows", open_flows, weird_flows_close },
+	{ "rpc", open_rpc, close_rpc },
+	{ "http", open_http, close_http },
 };
 
 static void close_from(struct weird *d, size_t n)

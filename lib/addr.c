@@ -10,7 +10,7 @@
 
 int weir_addr_parse(const char *text, struct weir_addr *ret)
 {
-	struct weir_addr a = {0};
+	struct weir_addr a = { 0 };
 
 	a.family = strchr(text, ':') ? AF_INET6 : AF_INET;
 	if (inet_pton(a.family, text, a.bytes) != 1)
@@ -45,7 +45,7 @@ static void clear_host_bits(struct weir_addr *a, uint8_t len)
 
 struct weir_prefix weir_prefix_of(const struct weir_addr *a, uint8_t len)
 {
-	struct weir_prefix p = {.addr = *a, .len = len};
+	struct weir_prefix p = { .addr = *a, .len = len };
 
 	clear_host_bits(&p.addr, len);
 	return p;

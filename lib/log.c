@@ -134,7 +134,7 @@ static void put_time(struct line *l)
 
 void weir_log(enum weir_log_level level, const char *msg, ...)
 {
-	struct line l = {.len = 0};
+	struct line l = { .len = 0 };
 	const char *key, *value;
 	va_list ap;
 

@@ -123,8 +123,8 @@ static const struct {
 	const char *name;
 	uint8_t number;
 } protocols[] = {
-	{"TCP", WEIR_PROTO_TCP},   {"UDP", WEIR_PROTO_UDP},	  {"SCTP", WEIR_PROTO_SCTP},
-	{"ICMP", WEIR_PROTO_ICMP}, {"ICMPv6", WEIR_PROTO_ICMPV6},
+	{ "TCP", WEIR_PROTO_TCP },   { "UDP", WEIR_PROTO_UDP },	      { "SCTP", WEIR_PROTO_SCTP },
+	{ "ICMP", WEIR_PROTO_ICMP }, { "ICMPv6", WEIR_PROTO_ICMPV6 },
 };
 
 const char *weir_protocol_name(uint8_t protocol, char *buf)

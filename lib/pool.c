@@ -277,7 +277,7 @@ static int intern_items(struct weir_pool *pool, const struct weir_label_input *p
 			return -ENOMEM;
 		}
 		if (!replace_value(pool, l, key, value))
-			l->items[l->n++] = (struct weir_label){key, value};
+			l->items[l->n++] = (struct weir_label){ key, value };
 	}
 	qsort(l->items, l->n, sizeof(l->items[0]), compare_keys);
 	l->hash = 2166136261u;
@@ -312,7 +312,7 @@ const struct weir_labels *weir_pool_labels(struct weir_pool *pool,
 
 	if (!l)
 		return NULL;
-	*l = (struct weir_labels){.refs = 1};
+	*l = (struct weir_labels){ .refs = 1 };
 	if (intern_items(pool, pairs, n, l) < 0)
 		goto fail;
 	there = find_labels(pool, l);

@@ -31,7 +31,7 @@ static int64_t now_ms(void)
 static int wait_for(int fd, short events, int64_t deadline)
 {
 	for (;;) {
-		struct pollfd p = {.fd = fd, .events = events};
+		struct pollfd p = { .fd = fd, .events = events };
 		int64_t left = deadline < 0 ? -1 : deadline - now_ms();
 		int n;
 
@@ -47,7 +47,7 @@ static int wait_for(int fd, short events, int64_t deadline)
 
 static int open_socket(const char *path, int64_t deadline, struct weir_error *err)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	WEIR_AUTO_CLOSE int fd = -1;
 	int r;
 

@@ -216,7 +216,7 @@ static int retire(struct weir_compiler *c, struct ruleset *rs)
 
 int weir_rulesets_assign(struct weir_compiler *c)
 {
-	struct ruleset_key k = {0};
+	struct ruleset_key k = { 0 };
 	int r = 0;
 
 	for (k.direction = 0; k.direction < WEIR_DIRECTION_MAX && r == 0; k.direction++) {

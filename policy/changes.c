@@ -92,7 +92,7 @@ static void note_address(struct weir_compiler *c, struct weir_changes *ch, struc
 		now = n->identity->id;
 	if (before != now || !same_pod(a->committed_pod, pod))
 		ch->addresses[ch->n_addresses++] =
-			(struct weir_address_change){weir_prefix_of_one(&a->addr), now, pod};
+			(struct weir_address_change){ weir_prefix_of_one(&a->addr), now, pod };
 	a->committed = a->identity ? a->identity->id : WEIR_IDENTITY_NONE;
 }
 
@@ -139,7 +139,7 @@ static int collect_addresses(struct weir_compiler *c, struct weir_changes *ch)
 
 		if (now != named->committed && !is_address(c, named))
 			ch->addresses[ch->n_addresses++] =
-				(struct weir_address_change){named->node.key, now, NULL};
+				(struct weir_address_change){ named->node.key, now, NULL };
 	}
 	return 0;
 }
@@ -157,7 +157,7 @@ static int collect_rulesets(struct weir_compiler *c, struct weir_changes *ch)
 		bool changed = rs->committed;
 		int r;
 
-		*e = (struct weir_ruleset_change){.id = rs->pub.id};
+		*e = (struct weir_ruleset_change){ .id = rs->pub.id };
 		rs->queued = false;
 		if (!rs->n_profiles) {
 			ch->n_rulesets += changed;
@@ -196,13 +196,14 @@ struct listing {
 
 static void list_address(struct weir_changes *ch, const struct address *a)
 {
-	struct weir_endpoint_change e = {.addr = a->addr};
+	struct weir_endpoint_change e = { .addr = a->addr };
 	const struct pod *pod = a->top ? a->top->pod : NULL;
 
 	if (!a->identity || !pod)
 		return;
-	ch->addresses[ch->n_addresses++] = (struct weir_address_change){
-		weir_prefix_of_one(&a->addr), a->identity->id, pod->pod};
+	ch->addresses[ch->n_addresses++] =
+		(struct weir_address_change){ weir_prefix_of_one(&a->addr), a->identity->id,
+					      pod->pod };
 	if (!pod->profile)
 		return;
 	e.pod = pod->pod;
@@ -218,7 +219,7 @@ static int list_named(void *data, struct weir_trie_node *node)
 
 	if (n->in_force && !is_address(l->c, n))
 		l->ch->addresses[l->ch->n_addresses++] =
-			(struct weir_address_change){node->key, n->identity->id, NULL};
+			(struct weir_address_change){ node->key, n->identity->id, NULL };
 	return 0;
 }
 
@@ -231,8 +232,8 @@ static int count_node(void *data, struct weir_trie_node *node)
 static void walk_both(const struct weir_trie *t, int (*fn)(void *, struct weir_trie_node *),
 		      void *data)
 {
-	static const struct weir_prefix worlds[] = {{.addr.family = AF_INET},
-						    {.addr.family = AF_INET6}};
+	static const struct weir_prefix worlds[] = { { .addr.family = AF_INET },
+						     { .addr.family = AF_INET6 } };
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(worlds); i++)
 		weir_trie_walk(t, &worlds[i], fn, data);
@@ -240,7 +241,7 @@ static void walk_both(const struct weir_trie *t, int (*fn)(void *, struct weir_t
 
 static int list_ruleset(const struct ruleset *rs, struct weir_ruleset_change *ret)
 {
-	struct weir_ruleset_change e = {.id = rs->pub.id, .ruleset = &rs->pub, .is_new = true};
+	struct weir_ruleset_change e = { .id = rs->pub.id, .ruleset = &rs->pub, .is_new = true };
 
 	e.peers = rs->members.n ? malloc(rs->members.n * sizeof(*e.peers)) : NULL;
 	if (rs->members.n && !e.peers)
@@ -250,7 +251,7 @@ static int list_ruleset(const struct ruleset *rs, struct weir_ruleset_change *re
 
 		if (rs->members.ids[i])
 			e.peers[e.n_peers++] =
-				(struct weir_class_change){rs->members.ids[i], k->content};
+				(struct weir_class_change){ rs->members.ids[i], k->content };
 	}
 	if (e.n_peers)
 		qsort(e.peers, e.n_peers, sizeof(*e.peers), weir_compare_peers);
@@ -260,7 +261,7 @@ static int list_ruleset(const struct ruleset *rs, struct weir_ruleset_change *re
 
 int weir_changes_list(const struct weir_compiler *c, struct weir_changes *ch)
 {
-	struct listing l = {c, ch};
+	struct listing l = { c, ch };
 	const struct ruleset *rs;
 	const struct address *a;
 	size_t n_addresses = c->addresses.n, n_named = 0;

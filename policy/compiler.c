@@ -11,7 +11,7 @@
 
 static int add_world(struct weir_compiler *c, uint8_t family)
 {
-	struct weir_prefix world = {.addr.family = family};
+	struct weir_prefix world = { .addr.family = family };
 	struct named *n;
 
 	return weir_named_get(c, &world, &n);

@@ -112,7 +112,7 @@ static int for_pod_values(struct match_index *ix, struct selection *s, struct pl
 static int for_places(struct match_index *ix, struct selection *s, place_fn fn)
 {
 	const struct weir_requirement *q = s->space ? NULL : narrowest(&s->namespaces);
-	struct place place = {.scope = s->space};
+	struct place place = { .scope = s->space };
 	int r = 0;
 
 	if (!q)
@@ -164,7 +164,7 @@ static int try_place(const struct query *q, const struct place *place)
 
 static int try_scope(const struct query *q, const void *scope, const void *scope_value)
 {
-	struct place place = {.scope = scope, .scope_value = scope_value};
+	struct place place = { .scope = scope, .scope_value = scope_value };
 	int r = try_place(q, &place);
 
 	for (uint32_t i = 0; r == 0 && q->labels && i < q->labels->n; i++) {
@@ -179,7 +179,7 @@ int weir_index_match(const struct weir_compiler *c, const struct match_index *ix
 		     const struct space *space, const struct weir_labels *labels,
 		     int (*fn)(void *data, struct selection *s), void *data)
 {
-	struct query q = {c, ix, space, labels, fn, data};
+	struct query q = { c, ix, space, labels, fn, data };
 	const struct weir_label *pairs;
 	struct weir_label implied;
 	size_t n_pairs;

@@ -78,7 +78,8 @@ void weir_judge_side(const struct weir_compiler *c, const struct weir_connection
 	const struct identity *peer = weir_identity_at(c, side_of(conn, direction, true));
 	const struct ruleset *rs;
 
-	*ret = (struct weir_decision){.verdict = WEIR_ALLOWED, .reason = WEIR_REASON_NOT_ENDPOINT};
+	*ret = (struct weir_decision){ .verdict = WEIR_ALLOWED,
+				       .reason = WEIR_REASON_NOT_ENDPOINT };
 	if (!pod || !pod->profile)
 		return;
 	ret->reason = WEIR_REASON_NO_POLICY;
@@ -92,11 +93,11 @@ void weir_judge_side(const struct weir_compiler *c, const struct weir_connection
 bool weir_judge_self(const struct weir_compiler *c, const struct weir_connection *conn,
 		     struct weir_judgement *ret)
 {
-	const struct weir_decision self = {.verdict = WEIR_ALLOWED, .reason = WEIR_REASON_SELF};
+	const struct weir_decision self = { .verdict = WEIR_ALLOWED, .reason = WEIR_REASON_SELF };
 
 	if (weir_addr_compare(&conn->src, &conn->dst) != 0 || !weir_pod_at(c, &conn->src))
 		return false;
-	*ret = (struct weir_judgement){.verdict = WEIR_ALLOWED, .sides = {self, self}};
+	*ret = (struct weir_judgement){ .verdict = WEIR_ALLOWED, .sides = { self, self } };
 	return true;
 }
 

@@ -123,7 +123,7 @@ static int get_prefix(struct weir_compiler *c, struct wanted *w, struct peerset 
 int weir_peerset_get(struct weir_compiler *c, const struct policy *policy,
 		     const struct weir_peer *peer, struct peerset **ret)
 {
-	struct wanted w = {.peer = peer};
+	struct wanted w = { .peer = peer };
 	int r;
 
 	if (peer->kind == WEIR_PEER_PODS) {
@@ -142,8 +142,8 @@ int weir_peerset_get(struct weir_compiler *c, const struct policy *policy,
 /* Every pod of the cluster. */
 int weir_peerset_universe(struct weir_compiler *c, struct peerset **ret)
 {
-	static const struct weir_peer everything = {.kind = WEIR_PEER_PODS};
-	struct wanted w = {.peer = &everything};
+	static const struct weir_peer everything = { .kind = WEIR_PEER_PODS };
+	struct wanted w = { .peer = &everything };
 
 	return get_pods(c, &w, ret);
 }
@@ -234,7 +234,7 @@ static int try_named(void *data, struct weir_trie_node *node)
 
 static int match_new(struct weir_compiler *c, struct peerset *p)
 {
-	struct try_within within = {c, p};
+	struct try_within within = { c, p };
 	int r = 0;
 
 	if (p->kind == WEIR_PEER_PREFIX)

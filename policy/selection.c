@@ -44,7 +44,7 @@ static int copy_selector(const struct weir_selector *s, struct weir_selector *re
 	size_t n_values = 0;
 	const char **values;
 
-	*ret = (struct weir_selector){0};
+	*ret = (struct weir_selector){ 0 };
 	if (!s->n)
 		return 0;
 	for (uint32_t i = 0; i < s->n; i++)
@@ -86,7 +86,7 @@ int weir_selection_init(struct selection *s, struct space *space,
 {
 	int r = 0;
 
-	*s = (struct selection){.space = space};
+	*s = (struct selection){ .space = space };
 	s->hash = weir_selection_hash(space, namespaces, pods);
 	if (!space)
 		r = copy_selector(namespaces, &s->namespaces);
@@ -99,7 +99,7 @@ void weir_selection_free(struct selection *s)
 {
 	free(s->namespaces.requirements);
 	free(s->pods.requirements);
-	*s = (struct selection){0};
+	*s = (struct selection){ 0 };
 }
 
 bool weir_selection_matches(const struct weir_compiler *c, const struct selection *s,

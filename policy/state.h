@@ -183,7 +183,7 @@ struct identity {
 	struct named *prefix;
 	uint32_t hash;
 	bool is_new, queued;
-	struct weir_vec peersets;	     /* in the order of the pointers */
+	struct weir_vec peersets; /* in the order of the pointers */
 	struct identity *next_in_space, *next_in_prefix, **link_in_prefix;
 };
 

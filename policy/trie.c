@@ -208,5 +208,5 @@ void weir_trie_clear(struct weir_trie *t, void (*free_node)(struct weir_trie_nod
 {
 	clear(t->root[0], free_node);
 	clear(t->root[1], free_node);
-	*t = (struct weir_trie){0};
+	*t = (struct weir_trie){ 0 };
 }

@@ -71,7 +71,7 @@ void weir_vec_drop(struct weir_vec *v, const void *item)
 void weir_vec_free(struct weir_vec *v)
 {
 	free(v->at);
-	*v = (struct weir_vec){0};
+	*v = (struct weir_vec){ 0 };
 }
 
 bool weir_vec_search(const struct weir_vec *v, const void *item, uint32_t *ret_pos)
@@ -173,5 +173,5 @@ bool weir_ids_has(const struct weir_ids *v, uint32_t id)
 void weir_ids_free(struct weir_ids *v)
 {
 	free(v->at);
-	*v = (struct weir_ids){0};
+	*v = (struct weir_ids){ 0 };
 }

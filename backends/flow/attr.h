@@ -42,7 +42,7 @@ static inline bool weir_attr_next(struct weir_attrs *in, struct weir_attr *ret)
 
 static inline struct weir_attrs weir_attr_nest(const struct weir_attr *a)
 {
-	return (struct weir_attrs){a->data, a->data + a->len};
+	return (struct weir_attrs){ a->data, a->data + a->len };
 }
 
 /* Numbers come in network byte order; 0 when the attribute is too short. */

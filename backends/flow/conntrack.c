@@ -54,9 +54,9 @@ static struct sock_filter ended_filter[] = {
 
 static int open_ended(struct weir_conntrack *ct, uint32_t buffer, struct weir_error *err)
 {
-	static const int groups[] = {NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY, 0};
+	static const int groups[] = { NFNLGRP_CONNTRACK_UPDATE, NFNLGRP_CONNTRACK_DESTROY, 0 };
 	struct sock_filter code[WEIR_ARRAY_SIZE(ended_filter)];
-	struct sock_fprog filter = {.len = WEIR_ARRAY_SIZE(code), .filter = code};
+	struct sock_fprog filter = { .len = WEIR_ARRAY_SIZE(code), .filter = code };
 
 	memcpy(code, ended_filter, sizeof(code));
 	code[1].k = htons(
@@ -68,13 +68,13 @@ static int open_ended(struct weir_conntrack *ct, uint32_t buffer, struct weir_er
 int weir_conntrack_open(struct weir_conntrack *ct, const struct weir_flow_config *config,
 			struct weir_error *err)
 {
-	static const int groups[] = {NFNLGRP_CONNTRACK_NEW, 0};
+	static const int groups[] = { NFNLGRP_CONNTRACK_NEW, 0 };
 	int r;
 
-	*ct = (struct weir_conntrack){.opened = {.fd = -1},
-				      .ended = {.fd = -1},
-				      .dump = {.fd = -1},
-				      .sink = config->sink};
+	*ct = (struct weir_conntrack){ .opened = { .fd = -1 },
+				       .ended = { .fd = -1 },
+				       .dump = { .fd = -1 },
+				       .sink = config->sink };
 	r = weir_nlsock_open(&ct->opened, config->buffer, EVENT_SIZE, WEIR_NLSOCK_BATCH, NULL,
 			     groups, err);
 	if (r == 0)
@@ -109,11 +109,11 @@ static void give(struct weir_conntrack *ct, const struct weir_flow *flow)
 
 static void give_lost(struct weir_conntrack *ct, enum weir_flow_event what, uint64_t n)
 {
-	struct weir_flow flow = {.event = WEIR_FLOW_LOST,
-				 .lost_at = WEIR_LOSS_CONNTRACK,
-				 .lost_event = what,
-				 .lost = n,
-				 .time = now_ns()};
+	struct weir_flow flow = { .event = WEIR_FLOW_LOST,
+				  .lost_at = WEIR_LOSS_CONNTRACK,
+				  .lost_event = what,
+				  .lost = n,
+				  .time = now_ns() };
 
 	give(ct, &flow);
 }
@@ -190,7 +190,7 @@ static unsigned give_batch(struct weir_conntrack *ct, const struct weir_nlsock *
 
 static int read_opened(struct weir_conntrack *ct, unsigned budget)
 {
-	struct weir_nlsock_read got = {.more = true};
+	struct weir_nlsock_read got = { .more = true };
 	bool overrun = false;
 	unsigned events = 0;
 	int r = 0;
@@ -209,7 +209,7 @@ static int read_opened(struct weir_conntrack *ct, unsigned budget)
 static int read_after_opened(struct weir_conntrack *ct, struct weir_nlsock *s, unsigned budget,
 			     enum weir_flow_event event)
 {
-	struct weir_nlsock_read got = {.more = true};
+	struct weir_nlsock_read got = { .more = true };
 	bool overrun = false;
 	unsigned events = 0;
 	int r = 0;
@@ -232,7 +232,7 @@ static int read_dump(struct weir_conntrack *ct, unsigned budget)
 {
 	bool was = ct->dumping;
 	int r = read_after_opened(ct, &ct->dump, budget, WEIR_FLOW_COUNTERS);
-	struct weir_flow done = {.event = WEIR_FLOW_POLLED, .time = now_ns()};
+	struct weir_flow done = { .event = WEIR_FLOW_POLLED, .time = now_ns() };
 
 	if (r < 0)
 		ct->dumping = false;
@@ -260,10 +260,10 @@ int weir_conntrack_dump(struct weir_conntrack *ct, struct weir_error *err)
 		struct nlmsghdr head;
 		struct nfgenmsg family;
 	} request = {
-		.head = {.nlmsg_len = sizeof(request),
-			 .nlmsg_type = MSG(IPCTNL_MSG_CT_GET),
-			 .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-		.family = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0},
+		.head = { .nlmsg_len = sizeof(request),
+			  .nlmsg_type = MSG(IPCTNL_MSG_CT_GET),
+			  .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+		.family = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 },
 	};
 	int r;
 

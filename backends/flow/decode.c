@@ -175,12 +175,12 @@ static void decode_attribute(const struct weir_attr *a, struct weir_flow *flow)
 bool weir_conntrack_decode(const uint8_t *msg, size_t len, struct weir_flow *ret)
 {
 	const size_t head = NLMSG_HDRLEN + sizeof(struct nfgenmsg);
-	struct weir_attrs in = {msg + head, msg + len};
+	struct weir_attrs in = { msg + head, msg + len };
 	struct weir_attr a;
 
 	if (len < head)
 		return false;
-	*ret = (struct weir_flow){.expired = true};
+	*ret = (struct weir_flow){ .expired = true };
 	while (weir_attr_next(&in, &a))
 		decode_attribute(&a, ret);
 	return ret->original.src.family && ret->reply.src.family;

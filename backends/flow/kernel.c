@@ -22,8 +22,8 @@ struct kernel_source {
 static int kernel_fds(struct weir_flow_source *s, int *fds, int max)
 {
 	struct kernel_source *k = (struct kernel_source *)s;
-	const int all[] = {k->conntrack.opened.fd, k->conntrack.ended.fd, k->nflog.sock.fd,
-			   k->conntrack.dump.fd};
+	const int all[] = { k->conntrack.opened.fd, k->conntrack.ended.fd, k->nflog.sock.fd,
+			    k->conntrack.dump.fd };
 	int n = 0;
 
 	for (; n < max && n < (int)WEIR_ARRAY_SIZE(all); n++)

@@ -37,7 +37,7 @@ struct config_request {
 
 static void put(struct config_request *q, uint16_t type, const void *data, size_t len)
 {
-	struct nlattr head = {.nla_len = (uint16_t)(sizeof(head) + len), .nla_type = type};
+	struct nlattr head = { .nla_len = (uint16_t)(sizeof(head) + len), .nla_type = type };
 	uint8_t *p = (uint8_t *)q + q->head.nlmsg_len;
 
 	memcpy(p, &head, sizeof(head));
@@ -48,18 +48,18 @@ static void put(struct config_request *q, uint16_t type, const void *data, size_
 static struct config_request config_request(uint16_t group)
 {
 	return (struct config_request){
-		.head = {.nlmsg_len = NLMSG_HDRLEN + sizeof(struct nfgenmsg),
-			 .nlmsg_type = MSG(NFULNL_MSG_CONFIG),
-			 .nlmsg_flags = NLM_F_REQUEST},
-		.group = {.nfgen_family = AF_UNSPEC,
-			  .version = NFNETLINK_V0,
-			  .res_id = htons(group)},
+		.head = { .nlmsg_len = NLMSG_HDRLEN + sizeof(struct nfgenmsg),
+			  .nlmsg_type = MSG(NFULNL_MSG_CONFIG),
+			  .nlmsg_flags = NLM_F_REQUEST },
+		.group = { .nfgen_family = AF_UNSPEC,
+			   .version = NFNETLINK_V0,
+			   .res_id = htons(group) },
 	};
 }
 
 static int bind_group(struct weir_nflog *log, uint16_t group)
 {
-	struct nfulnl_msg_config_cmd cmd = {.command = NFULNL_CFG_CMD_BIND};
+	struct nfulnl_msg_config_cmd cmd = { .command = NFULNL_CFG_CMD_BIND };
 	struct config_request q = config_request(group);
 
 	put(&q, NFULA_CFG_CMD, &cmd, sizeof(cmd));
@@ -68,8 +68,8 @@ static int bind_group(struct weir_nflog *log, uint16_t group)
 
 static int configure_group(struct weir_nflog *log, uint16_t group)
 {
-	struct nfulnl_msg_config_mode mode = {.copy_range = htonl(COPY_RANGE),
-					      .copy_mode = NFULNL_COPY_PACKET};
+	struct nfulnl_msg_config_mode mode = { .copy_range = htonl(COPY_RANGE),
+					       .copy_mode = NFULNL_COPY_PACKET };
 	uint32_t size = htonl(KERNEL_BUFFER), threshold = htonl(QUEUE_THRESHOLD);
 	uint32_t timeout = htonl(QUEUE_TIMEOUT);
 	uint16_t flags = htons(NFULNL_CFG_F_SEQ);
@@ -88,7 +88,7 @@ int weir_nflog_open(struct weir_nflog *log, const struct weir_flow_config *confi
 {
 	int r;
 
-	*log = (struct weir_nflog){.sock = {.fd = -1}, .sink = config->sink};
+	*log = (struct weir_nflog){ .sock = { .fd = -1 }, .sink = config->sink };
 	r = weir_nlsock_open(&log->sock, config->buffer, READ_SIZE, READ_BATCH, NULL, NULL, err);
 	if (r < 0)
 		return weir_error_prefix(err, r, "NFLOG");
@@ -98,8 +98,7 @@ int weir_nflog_open(struct weir_nflog *log, const struct weir_flow_config *confi
 	if (r < 0)
 		weir_nflog_close(log);
 	if (r == -EBUSY || (r == -EPERM && geteuid() == 0)) /* EPERM: it has another owner */
-		return weir_error_set(
-			err, EBUSY,
+		return weir_error_set(err, EBUSY,
 				      "NFLOG group %u is read by another process: stop it or "
 				      "configure another group",
 				      config->nflog_group);
@@ -142,13 +141,13 @@ static void fill_reply(struct weir_flow *flow)
 bool weir_nflog_decode(const uint8_t *msg, size_t len, struct weir_flow *ret, uint32_t *ret_seq)
 {
 	const size_t head = NLMSG_HDRLEN + sizeof(struct nfgenmsg);
-	struct weir_attrs in = {msg + head, msg + len};
+	struct weir_attrs in = { msg + head, msg + len };
 	bool prefix = false, packet = false;
 	struct weir_attr a;
 
 	if (len < head)
 		return false;
-	*ret = (struct weir_flow){.event = WEIR_FLOW_DENIED};
+	*ret = (struct weir_flow){ .event = WEIR_FLOW_DENIED };
 	while (weir_attr_next(&in, &a)) {
 		switch (a.type) {
 		case NFULA_SEQ:
@@ -173,11 +172,11 @@ bool weir_nflog_decode(const uint8_t *msg, size_t len, struct weir_flow *ret, ui
 
 static void give_lost(struct weir_nflog *log, uint64_t n)
 {
-	struct weir_flow flow = {.event = WEIR_FLOW_LOST,
-				 .lost_at = WEIR_LOSS_NFLOG,
-				 .lost_event = WEIR_FLOW_DENIED,
-				 .lost = n,
-				 .time = now_ns()};
+	struct weir_flow flow = { .event = WEIR_FLOW_LOST,
+				  .lost_at = WEIR_LOSS_NFLOG,
+				  .lost_event = WEIR_FLOW_DENIED,
+				  .lost = n,
+				  .time = now_ns() };
 
 	log->sink.flow(log->sink.data, &flow);
 }
@@ -223,7 +222,7 @@ static unsigned give_packets(struct weir_nflog *log, const uint8_t *data, size_t
 
 int weir_nflog_read(struct weir_nflog *log, unsigned budget, struct weir_error *err)
 {
-	struct weir_nlsock_read got = {.more = true};
+	struct weir_nlsock_read got = { .more = true };
 	unsigned events = 0;
 	bool unknown;
 	int r = 0;

@@ -136,7 +136,7 @@ static bool decode_ipv6(struct cursor c, struct weir_flow *flow)
 
 bool weir_packet_decode(const uint8_t *data, size_t len, struct weir_flow *ret)
 {
-	struct cursor c = {data, len};
+	struct cursor c = { data, len };
 
 	if (!len)
 		return false;

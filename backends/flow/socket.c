@@ -47,7 +47,7 @@ static int alloc_ring(struct weir_nlsock *s, size_t stride, unsigned batch)
 
 static int subscribe(int fd, const struct sock_fprog *filter, const int *groups)
 {
-	struct sockaddr_nl self = {.nl_family = AF_NETLINK};
+	struct sockaddr_nl self = { .nl_family = AF_NETLINK };
 
 	if (filter && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, filter, sizeof(*filter)) < 0)
 		return -errno;
@@ -66,7 +66,7 @@ int weir_nlsock_open(struct weir_nlsock *s, uint32_t buffer, size_t stride, unsi
 {
 	int r;
 
-	*s = (struct weir_nlsock){.fd = -1};
+	*s = (struct weir_nlsock){ .fd = -1 };
 	if (alloc_ring(s, stride, batch) < 0) {
 		weir_nlsock_close(s);
 		return weir_error_errno(err, ENOMEM, "netlink buffers");
@@ -97,7 +97,7 @@ void weir_nlsock_close(struct weir_nlsock *s)
 
 int weir_nlsock_send(struct weir_nlsock *s, const struct nlmsghdr *request)
 {
-	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 
 	if (sendto(s->fd, request, request->nlmsg_len, 0, (struct sockaddr *)&kernel,
 		   sizeof(kernel)) < 0)
@@ -109,9 +109,9 @@ int weir_nlsock_send(struct weir_nlsock *s, const struct nlmsghdr *request)
  * the way of the ACK is at most an event of a group just bound. */
 int weir_nlsock_request(struct weir_nlsock *s, struct nlmsghdr *request)
 {
-	static const struct timeval patience = {.tv_sec = 5};
+	static const struct timeval patience = { .tv_sec = 5 };
 	struct nlmsghdr *answer = (struct nlmsghdr *)s->memory;
-	struct timeval forever = {0};
+	struct timeval forever = { 0 };
 	int r;
 
 	request->nlmsg_flags |= NLM_F_ACK;
@@ -140,7 +140,7 @@ int weir_nlsock_read(struct weir_nlsock *s, struct weir_nlsock_read *ret)
 {
 	int n;
 
-	*ret = (struct weir_nlsock_read){0};
+	*ret = (struct weir_nlsock_read){ 0 };
 	n = recvmmsg(s->fd, s->heads, s->batch, MSG_DONTWAIT, NULL);
 	if (n >= 0) {
 		ret->n = (unsigned)n;
@@ -163,7 +163,7 @@ int weir_nlsock_read(struct weir_nlsock *s, struct weir_nlsock_read *ret)
  */
 uint32_t weir_nlsock_dropped(struct weir_nlsock *s, bool overrun, bool *ret_unknown)
 {
-	uint32_t info[SK_MEMINFO_VARS] = {0}, delta;
+	uint32_t info[SK_MEMINFO_VARS] = { 0 }, delta;
 	socklen_t len = sizeof(info);
 
 	*ret_unknown = false;

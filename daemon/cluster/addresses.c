@@ -31,7 +31,7 @@ static void insert(struct weir_addresses *a, struct weir_claim claim)
 
 static int grow(struct weir_addresses *a, size_t more)
 {
-	struct weir_addresses bigger = {.size = a->size ? a->size : SIZE_MIN, .clock = a->clock};
+	struct weir_addresses bigger = { .size = a->size ? a->size : SIZE_MIN, .clock = a->clock };
 
 	while ((a->n + more) * 4 > bigger.size * 3)
 		bigger.size *= 2;
@@ -56,7 +56,7 @@ int weir_addresses_claim(struct weir_addresses *a, const void *owner, const stru
 		return -ENOMEM;
 	a->clock++;
 	for (size_t i = 0; i < n; i++)
-		insert(a, (struct weir_claim){&addrs[i], owner, a->clock});
+		insert(a, (struct weir_claim){ &addrs[i], owner, a->clock });
 	return 0;
 }
 
@@ -70,7 +70,7 @@ static void drop_slot(struct weir_addresses *a, size_t hole)
 			hole = i;
 		}
 	}
-	a->slots[hole] = (struct weir_claim){0};
+	a->slots[hole] = (struct weir_claim){ 0 };
 	a->n--;
 }
 
@@ -109,5 +109,5 @@ const void *weir_addresses_find(const struct weir_addresses *a, const struct wei
 void weir_addresses_clear(struct weir_addresses *a)
 {
 	free(a->slots);
-	*a = (struct weir_addresses){0};
+	*a = (struct weir_addresses){ 0 };
 }

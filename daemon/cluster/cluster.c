@@ -14,40 +14,40 @@
 
 static struct weir_name namespace_key(const void *item)
 {
-	return (struct weir_name){((const struct weir_namespace *)item)->name, NULL, NULL};
+	return (struct weir_name){ ((const struct weir_namespace *)item)->name, NULL, NULL };
 }
 
 static struct weir_name pod_key(const void *item)
 {
 	const struct weir_pod *pod = item;
 
-	return (struct weir_name){pod->name, pod->namespace_, NULL};
+	return (struct weir_name){ pod->name, pod->namespace_, NULL };
 }
 
 static struct weir_name node_key(const void *item)
 {
-	return (struct weir_name){((const struct weir_node *)item)->name, NULL, NULL};
+	return (struct weir_name){ ((const struct weir_node *)item)->name, NULL, NULL };
 }
 
 static struct weir_name service_key(const void *item)
 {
 	const struct weir_service *service = item;
 
-	return (struct weir_name){service->name, service->namespace_, NULL};
+	return (struct weir_name){ service->name, service->namespace_, NULL };
 }
 
 static struct weir_name policy_key(const void *item)
 {
 	const struct weir_policy *policy = item;
 
-	return (struct weir_name){policy->name, policy->namespace_, policy->kind};
+	return (struct weir_name){ policy->name, policy->namespace_, policy->kind };
 }
 
 static struct weir_name local_key(const void *item)
 {
 	const struct weir_local *local = item;
 
-	return (struct weir_name){local->name, local->namespace_, NULL};
+	return (struct weir_name){ local->name, local->namespace_, NULL };
 }
 
 bool weir_cluster_name(const struct weir_cluster *c, const char *kind, const char *ns,
@@ -97,7 +97,7 @@ void weir_cluster_bury(struct weir_cluster *c, enum weir_object_kind kind, void 
 		c->graves = graves;
 		c->size_graves = size;
 	}
-	c->graves[c->n_graves++] = (struct weir_grave){kind, object};
+	c->graves[c->n_graves++] = (struct weir_grave){ kind, object };
 }
 
 void weir_cluster_reap(struct weir_cluster *c)

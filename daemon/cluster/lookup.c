@@ -63,7 +63,7 @@ const struct weir_service *weir_cluster_service_by_addr(const struct weir_cluste
 							const struct weir_addr *addr,
 							uint8_t protocol, uint16_t port)
 {
-	struct wanted_port want = {protocol, port};
+	struct wanted_port want = { protocol, port };
 
 	return weir_addresses_find(&c->services_by_addr, addr, has_port, &want);
 }
@@ -95,7 +95,7 @@ int weir_cluster_each_pod(const struct weir_cluster *c,
 	for (size_t i = 0; r == 0 && (local = weir_registry_next(&c->locals, &i));)
 		r = local->pod ? fn(data, local->pod) : 0;
 	for (size_t i = 0; r == 0 && (pod = weir_registry_next(&c->tables[WEIR_OBJECT_POD], &i));) {
-		struct weir_name key = {pod->name, pod->namespace_, NULL};
+		struct weir_name key = { pod->name, pod->namespace_, NULL };
 
 		if (!weir_cluster_local(c, key))
 			r = fn(data, pod);

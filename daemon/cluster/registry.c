@@ -41,7 +41,7 @@ void *weir_registry_find(const struct weir_registry *t, struct weir_name key)
 
 static int grow(struct weir_registry *t)
 {
-	struct weir_registry bigger = {.key = t->key, .n = t->n};
+	struct weir_registry bigger = { .key = t->key, .n = t->n };
 
 	if (t->size && (t->n + 1) * 4 <= t->size * 3)
 		return 0;
@@ -105,5 +105,5 @@ void *weir_registry_next(const struct weir_registry *t, size_t *i)
 void weir_registry_clear(struct weir_registry *t)
 {
 	free(t->slots);
-	*t = (struct weir_registry){.key = t->key};
+	*t = (struct weir_registry){ .key = t->key };
 }

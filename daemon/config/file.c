@@ -158,7 +158,7 @@ int weir_config_parse(struct weir_config *config, const char *text, size_t len, 
 		      struct weir_error *err)
 {
 	struct weir_doc **docs = NULL;
-	struct walk w = {.config = config, .file = name, .err = err};
+	struct walk w = { .config = config, .file = name, .err = err };
 	size_t n = 0;
 	int r = weir_docs_parse(text, len, name, &docs, &n, err);
 

@@ -23,9 +23,9 @@
 #define MIB	(1024 * KIB)
 #define GIB	(1024 * MIB)
 
-static const char *const settings[] = {"set", "check", NULL}; /* weir_config_setting */
-static const char *const levels[] = {"error", "warning", "info", "debug", NULL}; /* log.h */
-static const char *const formats[] = {"kv", "json", NULL}; /* weir_log_format */
+static const char *const settings[] = { "set", "check", NULL }; /* weir_config_setting */
+static const char *const levels[] = { "error", "warning", "info", "debug", NULL }; /* log.h */
+static const char *const formats[] = { "kv", "json", NULL }; /* weir_log_format */
 
 /* clang-format off */
 const struct weir_config_key weir_config_keys[] = {

@@ -20,20 +20,20 @@ struct unit {
 };
 
 static const struct unit durations[] = {
-	{"ms", 1}, {"s", 1000}, {"m", 60 * 1000}, {"h", 3600 * 1000}, {NULL, 0},
+	{ "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 }, { "h", 3600 * 1000 }, { NULL, 0 },
 };
 static const struct unit sizes[] = {
-	{"", 1}, {"KiB", 1ull << 10}, {"MiB", 1ull << 20}, {"GiB", 1ull << 30}, {NULL, 0},
+	{ "", 1 }, { "KiB", 1ull << 10 }, { "MiB", 1ull << 20 }, { "GiB", 1ull << 30 }, { NULL, 0 },
 };
-static const struct unit numbers[] = {{"", 1}, {NULL, 0}};
+static const struct unit numbers[] = { { "", 1 }, { NULL, 0 } };
 
 static const struct {
 	const struct unit *units;
 	const char *want;
 } scales[WEIR_KEY_TYPE_MAX] = {
-	[WEIR_KEY_NUMBER] = {numbers, "a number"},
-	[WEIR_KEY_DURATION] = {durations, "a duration (want e.g. 500ms, 10s, 5m, 1h)"},
-	[WEIR_KEY_SIZE] = {sizes, "a size (want e.g. 65536, 512KiB, 8MiB)"},
+	[WEIR_KEY_NUMBER] = { numbers, "a number" },
+	[WEIR_KEY_DURATION] = { durations, "a duration (want e.g. 500ms, 10s, 5m, 1h)" },
+	[WEIR_KEY_SIZE] = { sizes, "a size (want e.g. 65536, 512KiB, 8MiB)" },
 };
 
 static void *member(struct weir_config *config, const struct weir_config_key *key)

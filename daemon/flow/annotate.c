@@ -15,7 +15,7 @@
 
 void weir_annotator_init(struct weir_annotator *a, struct weir_world *world)
 {
-	*a = (struct weir_annotator){.world = world};
+	*a = (struct weir_annotator){ .world = world };
 }
 
 void weir_annotator_done(struct weir_annotator *a)
@@ -86,8 +86,8 @@ static void judge(struct weir_annotator *a, const struct weir_flow *flow,
 
 	weir_compiler_judge(a->world->compiler, &c, ret);
 	if (is_own_node(a->world, &c.src))
-		ret->sides[WEIR_INGRESS] = (struct weir_decision){.verdict = WEIR_ALLOWED,
-								  .reason = WEIR_REASON_OWN_NODE};
+		ret->sides[WEIR_INGRESS] = (struct weir_decision){ .verdict = WEIR_ALLOWED,
+								   .reason = WEIR_REASON_OWN_NODE };
 }
 
 static void annotate(struct weir_annotator *a, const struct weir_flow *flow,
@@ -124,8 +124,8 @@ static void force_denied(struct weir_annotator *a, const struct weir_flow *flow,
 	const struct weir_ruleset *now = NULL;
 
 	if (flow->pending) {
-		*side = (struct weir_decision){.verdict = WEIR_DENIED,
-					       .reason = WEIR_REASON_PENDING};
+		*side = (struct weir_decision){ .verdict = WEIR_DENIED,
+						.reason = WEIR_REASON_PENDING };
 		return;
 	}
 	if (side->verdict == WEIR_DENIED)
@@ -133,9 +133,9 @@ static void force_denied(struct weir_annotator *a, const struct weir_flow *flow,
 	a->policy_race++;
 	if (pod && pod->local)
 		now = weir_compiler_ruleset_of(a->world->compiler, pod, flow->direction);
-	*side = (struct weir_decision){.verdict = WEIR_DENIED,
-				       .reason = WEIR_REASON_ISOLATED,
-				       .ruleset = now};
+	*side = (struct weir_decision){ .verdict = WEIR_DENIED,
+					.reason = WEIR_REASON_ISOLATED,
+					.ruleset = now };
 	if (now && weir_ruleset_tag(now) != flow->ruleset)
 		side->ruleset = NULL; /* other policies than those that dropped it */
 }
@@ -162,7 +162,7 @@ void weir_annotation_release(struct weir_annotator *a, struct weir_annotation *a
 	weir_flow_side_put(&a->sides, pool, annotation->egress);
 	weir_flow_side_put(&a->sides, pool, annotation->ingress);
 	weir_pool_put_string(pool, annotation->service);
-	*annotation = (struct weir_annotation){0};
+	*annotation = (struct weir_annotation){ 0 };
 }
 
 static void fill_addresses(struct weir_record *r, const struct weir_tuple *o,

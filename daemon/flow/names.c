@@ -41,8 +41,8 @@ static struct weir_flow_name *make(struct weir_flow_name **table,
 	name->key = *key;
 	name->n_labels = n;
 	for (uint16_t i = 0; i < n; i++)
-		name->labels[i] = (struct weir_record_label){key->labels->items[i].key,
-							     key->labels->items[i].value};
+		name->labels[i] = (struct weir_record_label){ key->labels->items[i].key,
+							      key->labels->items[i].value };
 	ref_key(key);
 	HASH_ADD(hh, *table, key, sizeof(name->key), name);
 	return name;
@@ -51,12 +51,12 @@ static struct weir_flow_name *make(struct weir_flow_name **table,
 struct weir_flow_name *weir_flow_name_get(struct weir_flow_name **table, const struct weir_pod *pod,
 					  const struct weir_node *node)
 {
-	struct weir_flow_name_key key = {0};
+	struct weir_flow_name_key key = { 0 };
 	struct weir_flow_name *name;
 
 	if (pod)
-		key = (struct weir_flow_name_key){pod->namespace_, pod->name, pod->workload_kind,
-						  pod->workload,   pod->node, pod->labels};
+		key = (struct weir_flow_name_key){ pod->namespace_, pod->name, pod->workload_kind,
+						   pod->workload,   pod->node, pod->labels };
 	else if (node)
 		key.node = node->name;
 	else

@@ -10,7 +10,7 @@
 
 void weir_seen_init(struct weir_seen *s, uint32_t max, uint64_t max_age)
 {
-	*s = (struct weir_seen){.max = max, .max_age = max_age};
+	*s = (struct weir_seen){ .max = max, .max_age = max_age };
 }
 
 void weir_seen_done(struct weir_seen *s)
@@ -36,8 +36,8 @@ static bool contains(const struct weir_seen_half *h, uint64_t fingerprint)
 
 static bool grow(struct weir_seen_half *h)
 {
-	struct weir_seen_half bigger = {.size = h->size ? h->size * 2 : FIRST_SIZE,
-					.used = h->used};
+	struct weir_seen_half bigger = { .size = h->size ? h->size * 2 : FIRST_SIZE,
+					 .used = h->used };
 
 	bigger.slots = calloc(bigger.size, sizeof(*bigger.slots));
 	if (!bigger.slots)
@@ -55,7 +55,7 @@ static void rotate(struct weir_seen *s, uint64_t now)
 {
 	free(s->before.slots);
 	s->before = s->now;
-	s->now = (struct weir_seen_half){0};
+	s->now = (struct weir_seen_half){ 0 };
 	s->began = now;
 }
 

@@ -17,7 +17,7 @@ static void add_policy(struct weir_flow_side_key *key, const struct weir_policy 
 		return;
 	}
 	key->policies[key->n_policies++] =
-		(struct weir_record_policy){policy->kind, policy->namespace_, policy->name};
+		(struct weir_record_policy){ policy->kind, policy->namespace_, policy->name };
 }
 
 /* Padding is 0, so that equal keys are equal memory. Returns its length. */
@@ -99,7 +99,7 @@ void weir_flow_side_put(struct weir_flow_side **table, struct weir_pool *pool,
 
 void weir_flow_side_fill(const struct weir_flow_side *side, struct weir_record_side *ret)
 {
-	*ret = (struct weir_record_side){.reason = WEIR_REASON_NOT_ENDPOINT, .rule = -1};
+	*ret = (struct weir_record_side){ .reason = WEIR_REASON_NOT_ENDPOINT, .rule = -1 };
 	if (!side)
 		return;
 	ret->verdict = side->key.verdict;

@@ -208,9 +208,9 @@ void weir_tracker_each(struct weir_tracker *t, void (*fn)(void *data, struct wei
 
 static struct weir_tuple tuple(const struct weir_track *track, unsigned from)
 {
-	struct weir_tuple t = {.sport = track->ports[from],
-			       .dport = track->ports[from + 1],
-			       .protocol = track->protocol};
+	struct weir_tuple t = { .sport = track->ports[from],
+				.dport = track->ports[from + 1],
+				.protocol = track->protocol };
 
 	t.src.family = t.dst.family = track->family;
 	memcpy(t.src.bytes, track->addrs[from], 16);

@@ -32,9 +32,9 @@ static const struct {
 	const char *path, *type;
 	char *(*make)(struct weird *d, unsigned *ret_status);
 } pages[] = {
-	{"/metrics", "text/plain; version=0.0.4; charset=utf-8", weir_page_metrics},
-	{"/healthz", "text/plain; charset=utf-8", weir_page_healthz},
-	{"/readyz", "text/plain; charset=utf-8", weir_page_readyz},
+	{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", weir_page_metrics },
+	{ "/healthz", "text/plain; charset=utf-8", weir_page_healthz },
+	{ "/readyz", "text/plain; charset=utf-8", weir_page_readyz },
 };
 
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned status, const char *type,

@@ -36,7 +36,7 @@ static void collect(struct nl_object *object, void *data)
 {
 	struct nl_addr *local = rtnl_addr_get_local((struct rtnl_addr *)object);
 	struct list *list = data;
-	struct weir_addr addr = {.family = 0};
+	struct weir_addr addr = { .family = 0 };
 
 	if (!local)
 		return;
@@ -65,7 +65,7 @@ static int by_address(const void *a, const void *b)
 
 static int refresh(struct weir_node_addrs *a)
 {
-	struct list list = {.items = NULL};
+	struct list list = { .items = NULL };
 	struct nl_cache *cache;
 	int r = rtnl_addr_alloc_cache(a->dump, &cache);
 

@@ -17,20 +17,21 @@ struct weir_publisher;
 
 struct weir_publish_endpoint {
 	const char *address; /* "ipc:///run/weir/flows.sock", "tcp://127.0.0.1:9572" */
-	bool connect;        /* else bind */
+	bool connect;	     /* else bind */
 };
 
 struct weir_publish_config {
 	const char *node, *boot;
 	size_t n_endpoints;
 	const struct weir_publish_endpoint *endpoints;
-	const char *curve_secret_file;  /* server key: needed for tcp; NULL: ipc only */
-	const char *curve_clients_dir;  /* one public key a file; who may subscribe over tcp */
-	unsigned batch_records;         /* close a batch after so many records (1000) */
-	unsigned batch_ms;              /* or after so long (100) */
-	uint32_t queue;                 /* messages queued per subscriber (ZMQ_SNDHWM) */
-	size_t history;                 /* bytes of encoded batches kept for weirctl flows */
-	uint64_t first_seq, first_batch;/* go on from there (state of an earlier process); 0: from 1 */
+	const char *curve_secret_file; /* server key: needed for tcp; NULL: ipc only */
+	const char *curve_clients_dir; /* one public key a file; who may subscribe over tcp */
+	unsigned batch_records;	       /* close a batch after so many records (1000) */
+	unsigned batch_ms;	       /* or after so long (100) */
+	uint32_t queue;		       /* messages queued per subscriber (ZMQ_SNDHWM) */
+	size_t history;		       /* bytes of encoded batches kept for weirctl flows */
+	uint64_t first_seq,
+		first_batch; /* go on from there (state of an earlier process); 0: from 1 */
 };
 
 int weir_publisher_new(const struct weir_publish_config *config, struct weir_publisher **ret,

@@ -188,7 +188,7 @@ static int sync_once(struct weir_reconcile *r, struct weir_error *err)
 int weir_reconcile_now(struct weir_reconcile *r, struct weir_error *err)
 {
 	uint64_t start = now_us();
-	struct weir_error mine = {""};
+	struct weir_error mine = { "" };
 	int code;
 
 	code = sync_once(r, &mine);

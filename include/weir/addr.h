@@ -17,10 +17,10 @@ struct weir_addr {
 
 struct weir_prefix {
 	struct weir_addr addr; /* bits behind len are 0 */
-	uint8_t len;           /* 0..32 or 0..128 */
+	uint8_t len;	       /* 0..32 or 0..128 */
 };
 
-#define WEIR_ADDR_STRLEN 46
+#define WEIR_ADDR_STRLEN   46
 #define WEIR_PREFIX_STRLEN 50
 
 int weir_addr_parse(const char *text, struct weir_addr *ret);

@@ -30,7 +30,7 @@ struct weir_backend_stats {
 };
 
 struct weir_backend_ops {
-	const char *name;        /* as in the configuration */
+	const char *name;	 /* as in the configuration */
 	const char *description; /* one line, for weirctl doctor and errors */
 
 	/* Can it work here? 0, or -errno with the reason in why. Changes nothing. */
@@ -58,8 +58,7 @@ struct weir_backend_ops {
 	/* Compare the kernel with what was applied: for one endpoint address, or
 	 * (addr NULL) for everything. 0: equal; > 0: so many differences, the
 	 * first described in err; -errno. Changes nothing. */
-	int (*verify)(struct weir_backend *b, const struct weir_addr *addr,
-		      struct weir_error *err);
+	int (*verify)(struct weir_backend *b, const struct weir_addr *addr, struct weir_error *err);
 
 	/* Kernel flow events (flow.h). NULL slot: this backend has none. */
 	int (*flows)(const struct weir_flow_config *config, struct weir_flow_source **ret,

@@ -13,19 +13,19 @@
 #define WEIR_CLEANUP(fn) __attribute__((cleanup(fn)))
 
 /* Hand over: the value of p, and p becomes NULL. */
-#define weir_take(p)                                                           \
-	({                                                                     \
-		__auto_type weir_taken_ = (p);                                 \
-		(p) = NULL;                                                    \
-		weir_taken_;                                                   \
+#define weir_take(p)                                                                               \
+	({                                                                                         \
+		__auto_type weir_taken_ = (p);                                                     \
+		(p) = NULL;                                                                        \
+		weir_taken_;                                                                       \
 	})
 
 /* The same for a file descriptor: fd becomes -1. */
-#define weir_take_fd(fd)                                                       \
-	({                                                                     \
-		int weir_taken_ = (fd);                                        \
-		(fd) = -1;                                                     \
-		weir_taken_;                                                   \
+#define weir_take_fd(fd)                                                                           \
+	({                                                                                         \
+		int weir_taken_ = (fd);                                                            \
+		(fd) = -1;                                                                         \
+		weir_taken_;                                                                       \
 	})
 
 static inline void weir_cleanup_free(void *p)
@@ -40,7 +40,7 @@ static inline void weir_cleanup_close(int *fd)
 	*fd = -1;
 }
 
-#define WEIR_AUTO_FREE WEIR_CLEANUP(weir_cleanup_free)
+#define WEIR_AUTO_FREE	WEIR_CLEANUP(weir_cleanup_free)
 #define WEIR_AUTO_CLOSE WEIR_CLEANUP(weir_cleanup_close)
 
 #define WEIR_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -50,8 +50,9 @@ bool weir_changes_empty(const struct weir_changes *changes);
 struct weir_decision {
 	uint8_t verdict;
 	uint8_t reason;
-	const struct weir_rule *rule;       /* WEIR_REASON_RULE */
-	const struct weir_ruleset *ruleset; /* NULL without policies; its policies isolate the pod */
+	const struct weir_rule *rule; /* WEIR_REASON_RULE */
+	const struct weir_ruleset
+		*ruleset; /* NULL without policies; its policies isolate the pod */
 };
 
 /* A new connection as the forward hook sees it: after DNAT, before SNAT. */
@@ -63,7 +64,8 @@ struct weir_connection {
 
 struct weir_judgement {
 	uint8_t verdict; /* denied when one side denies */
-	struct weir_decision sides[WEIR_DIRECTION_MAX]; /* [WEIR_EGRESS]: of src; [WEIR_INGRESS]: of dst */
+	struct weir_decision
+		sides[WEIR_DIRECTION_MAX]; /* [WEIR_EGRESS]: of src; [WEIR_INGRESS]: of dst */
 };
 
 /* Only endpoints (local pods) have rulesets; other sides are NOT_ENDPOINT. */
@@ -82,9 +84,9 @@ void weir_explanation_free(struct weir_explanation **e);
 
 struct weir_identity_info {
 	uint32_t id;
-	const char *namespace_;           /* NULL: a prefix identity */
+	const char *namespace_;		  /* NULL: a prefix identity */
 	const struct weir_labels *labels; /* NULL: a prefix identity */
-	struct weir_prefix prefix;        /* the longest one named that contains it */
+	struct weir_prefix prefix;	  /* the longest one named that contains it */
 	uint32_t n_addresses;
 };
 /* Calls fn for each identity, ascending; ends early when fn returns non-zero. */

@@ -12,13 +12,13 @@
 #include "weir/error.h"
 
 enum weir_flow_event {
-	WEIR_FLOW_NEW,     /* a connection was let through for the first time */
-	WEIR_FLOW_CLOSING, /* TCP: FIN or RST was seen; counters are not known yet */
-	WEIR_FLOW_COUNTERS,/* counters of a living connection (answer to a poll) */
-	WEIR_FLOW_END,     /* the kernel has forgotten it; final counters */
-	WEIR_FLOW_DENIED,  /* one packet was dropped */
-	WEIR_FLOW_LOST,    /* the kernel dropped events before we could read them */
-	WEIR_FLOW_POLLED,  /* the answer to a poll is complete */
+	WEIR_FLOW_NEW,	    /* a connection was let through for the first time */
+	WEIR_FLOW_CLOSING,  /* TCP: FIN or RST was seen; counters are not known yet */
+	WEIR_FLOW_COUNTERS, /* counters of a living connection (answer to a poll) */
+	WEIR_FLOW_END,	    /* the kernel has forgotten it; final counters */
+	WEIR_FLOW_DENIED,   /* one packet was dropped */
+	WEIR_FLOW_LOST,	    /* the kernel dropped events before we could read them */
+	WEIR_FLOW_POLLED,   /* the answer to a poll is complete */
 	WEIR_FLOW_EVENT_MAX
 };
 
@@ -34,24 +34,25 @@ enum { WEIR_ORIGINAL, WEIR_REPLY }; /* index of counters */
 
 struct weir_flow {
 	uint8_t event;
-	uint8_t direction;   /* DENIED: which side's check dropped it (weir_direction) */
-	uint8_t tcp_end;     /* CLOSING, END: weir_tcp_end, as far as the kernel's state tells */
-	bool has_counters;   /* END, COUNTERS: accounting was on */
-	bool seen_reply;     /* IPS_SEEN_REPLY */
-	bool pending;        /* DENIED: guard range, no endpoint yet */
-	bool expired;        /* END: its time had run out; else somebody deleted it */
-	uint32_t id;         /* conntrack id; DENIED: 0 */
-	uint32_t ruleset;    /* DENIED: tag of the ruleset that dropped it, 0 unknown */
-	uint64_t time;       /* ns since the epoch: when it happened */
-	uint64_t start;      /* ns since the epoch, 0 unknown: when the connection began */
+	uint8_t direction; /* DENIED: which side's check dropped it (weir_direction) */
+	uint8_t tcp_end;   /* CLOSING, END: weir_tcp_end, as far as the kernel's state tells */
+	bool has_counters; /* END, COUNTERS: accounting was on */
+	bool seen_reply;   /* IPS_SEEN_REPLY */
+	bool pending;	   /* DENIED: guard range, no endpoint yet */
+	bool expired;	   /* END: its time had run out; else somebody deleted it */
+	uint32_t id;	   /* conntrack id; DENIED: 0 */
+	uint32_t ruleset;  /* DENIED: tag of the ruleset that dropped it, 0 unknown */
+	uint64_t time;	   /* ns since the epoch: when it happened */
+	uint64_t start;	   /* ns since the epoch, 0 unknown: when the connection began */
 	uint64_t packets[2], bytes[2];
-	uint32_t length;     /* DENIED: bytes of the packet (layer 3) */
-	uint8_t tcp_flags;   /* DENIED: flags byte of a TCP packet */
-	uint64_t lost;       /* LOST: how many, 0: unknown how many */
-	uint8_t lost_at;     /* LOST: weir_loss */
-	uint8_t lost_event;  /* LOST: what they were: NEW, END (or CLOSING), DENIED */
-	struct weir_tuple original; /* as the initiator sent it (before DNAT); DENIED: the packet as judged */
-	struct weir_tuple reply;    /* as the other end answers (after NAT, ends exchanged) */
+	uint32_t length;    /* DENIED: bytes of the packet (layer 3) */
+	uint8_t tcp_flags;  /* DENIED: flags byte of a TCP packet */
+	uint64_t lost;	    /* LOST: how many, 0: unknown how many */
+	uint8_t lost_at;    /* LOST: weir_loss */
+	uint8_t lost_event; /* LOST: what they were: NEW, END (or CLOSING), DENIED */
+	struct weir_tuple
+		original; /* as the initiator sent it (before DNAT); DENIED: the packet as judged */
+	struct weir_tuple reply; /* as the other end answers (after NAT, ends exchanged) */
 };
 
 enum weir_loss {

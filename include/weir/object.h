@@ -16,12 +16,12 @@
 #include "weir/pool.h"
 
 enum weir_protocol { /* IANA numbers */
-	WEIR_PROTO_ANY = 0,
-	WEIR_PROTO_ICMP = 1,
-	WEIR_PROTO_TCP = 6,
-	WEIR_PROTO_UDP = 17,
-	WEIR_PROTO_ICMPV6 = 58,
-	WEIR_PROTO_SCTP = 132,
+		     WEIR_PROTO_ANY = 0,
+		     WEIR_PROTO_ICMP = 1,
+		     WEIR_PROTO_TCP = 6,
+		     WEIR_PROTO_UDP = 17,
+		     WEIR_PROTO_ICMPV6 = 58,
+		     WEIR_PROTO_SCTP = 132,
 };
 /* "TCP", "UDP", "SCTP", "ICMP", "ICMPv6", or the number in buf (>= 4 bytes) */
 const char *weir_protocol_name(uint8_t protocol, char *buf);
@@ -46,7 +46,7 @@ struct weir_named_port {
 struct weir_pod {
 	const char *namespace_;
 	const char *name;
-	const char *node;          /* NULL when not scheduled */
+	const char *node;	   /* NULL when not scheduled */
 	const char *workload_kind; /* "Deployment", "StatefulSet", ...; NULL: none */
 	const char *workload;
 	const struct weir_labels *labels;

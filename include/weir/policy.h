@@ -35,7 +35,8 @@ struct weir_requirement {
 
 struct weir_selector {
 	uint16_t n; /* 0: matches everything */
-	struct weir_requirement *requirements; /* sorted, so that equal selectors are equal memory-wise */
+	struct weir_requirement
+		*requirements; /* sorted, so that equal selectors are equal memory-wise */
 };
 
 /* NotIn also matches a set without the key (apimachinery labels/selector.go). */
@@ -43,7 +44,7 @@ bool weir_selector_matches(const struct weir_selector *s, const struct weir_labe
 
 /* One peer of a rule. */
 enum weir_peer_kind {
-	WEIR_PEER_PODS,   /* namespaceSelector (or the policy's own namespace) and podSelector */
+	WEIR_PEER_PODS,	  /* namespaceSelector (or the policy's own namespace) and podSelector */
 	WEIR_PEER_PREFIX, /* ipBlock: prefix but none of except */
 	WEIR_PEER_KIND_MAX
 };
@@ -73,28 +74,28 @@ struct weir_policy;
 
 struct weir_rule {
 	const struct weir_policy *policy; /* the one it belongs to */
-	const char *name;                 /* ClusterNetworkPolicy rules may have one; else NULL */
-	uint16_t index;                   /* position in its list, from 0 */
+	const char *name;		  /* ClusterNetworkPolicy rules may have one; else NULL */
+	uint16_t index;			  /* position in its list, from 0 */
 	uint8_t direction;
-	uint8_t action;    /* NetworkPolicy: WEIR_ACCEPT */
-	bool any_peer;     /* no from/to, or an empty one: every peer, also outside the cluster */
-	bool any_port;     /* no ports, or an empty list: every protocol */
+	uint8_t action; /* NetworkPolicy: WEIR_ACCEPT */
+	bool any_peer;	/* no from/to, or an empty one: every peer, also outside the cluster */
+	bool any_port;	/* no ports, or an empty list: every protocol */
 	uint16_t n_peers, n_ports;
 	struct weir_peer *peers;
 	struct weir_port *ports;
 };
 
 struct weir_policy {
-	const char *kind;       /* "NetworkPolicy", ... (interned) */
+	const char *kind;	/* "NetworkPolicy", ... (interned) */
 	const char *namespace_; /* NULL: cluster-wide */
 	const char *name;
-	int64_t generation;   /* metadata.generation, 0 when absent */
-	int32_t priority;     /* cluster-wide: lower comes first */
+	int64_t generation; /* metadata.generation, 0 when absent */
+	int32_t priority;   /* cluster-wide: lower comes first */
 	uint8_t tier;
-	bool staged;          /* annotation weir.dev/mode: staged */
+	bool staged;			   /* annotation weir.dev/mode: staged */
 	bool isolates[WEIR_DIRECTION_MAX]; /* NetworkPolicy: which directions policyTypes names */
 	struct weir_selector namespaces;   /* subject; for a namespaced policy: unused */
-	struct weir_selector pods;         /* subject within the namespace(s) */
+	struct weir_selector pods;	   /* subject within the namespace(s) */
 	uint16_t n_rules[WEIR_DIRECTION_MAX];
 	struct weir_rule *rules[WEIR_DIRECTION_MAX];
 };

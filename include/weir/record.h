@@ -23,8 +23,8 @@ const char *weir_record_type_name(enum weir_record_type type);
 
 enum weir_end_reason {
 	WEIR_END_NONE,
-	WEIR_END_FIN,     /* closed by the ends */
-	WEIR_END_RST,     /* reset */
+	WEIR_END_FIN,	  /* closed by the ends */
+	WEIR_END_RST,	  /* reset */
 	WEIR_END_TIMEOUT, /* idle for longer than the kernel remembers */
 	WEIR_END_UNKNOWN, /* its end was not seen (events lost, or weird was away) */
 	WEIR_END_REASON_MAX
@@ -37,12 +37,13 @@ struct weir_record_label {
 
 /* One end of the connection. Strings are NULL when not known. */
 struct weir_record_peer {
-	struct weir_addr addr;     /* the pod's own address (behind NAT) */
-	uint16_t port;             /* host byte order */
-	struct weir_addr nat_addr; /* what the other end saw or dialled, when different; family 0: none */
+	struct weir_addr addr; /* the pod's own address (behind NAT) */
+	uint16_t port;	       /* host byte order */
+	struct weir_addr
+		nat_addr; /* what the other end saw or dialled, when different; family 0: none */
 	uint16_t nat_port;
 	const char *namespace_, *pod, *workload_kind, *workload, *node;
-	const char *service;       /* "namespace/name" of the Service dialled, for a destination */
+	const char *service; /* "namespace/name" of the Service dialled, for a destination */
 	uint16_t n_labels;
 	const struct weir_record_label *labels;
 };
@@ -53,35 +54,35 @@ struct weir_record_policy {
 
 /* What one side (the source's egress, the destination's ingress) decided. */
 struct weir_record_side {
-	uint8_t verdict;      /* weir_verdict */
-	uint8_t reason;       /* weir_reason */
-	uint8_t tier;         /* weir_tier, of the rule */
-	int32_t rule;         /* index of the rule in its policy, -1: no rule */
-	const char *rule_name;/* NULL: none */
-	uint16_t n_policies;  /* the one that decided, or those that isolate */
-	uint16_t n_more;      /* isolating policies beyond those listed */
+	uint8_t verdict;       /* weir_verdict */
+	uint8_t reason;	       /* weir_reason */
+	uint8_t tier;	       /* weir_tier, of the rule */
+	int32_t rule;	       /* index of the rule in its policy, -1: no rule */
+	const char *rule_name; /* NULL: none */
+	uint16_t n_policies;   /* the one that decided, or those that isolate */
+	uint16_t n_more;       /* isolating policies beyond those listed */
 	const struct weir_record_policy *policies;
 };
 
 #define WEIR_RECORD_POLICIES_MAX 16 /* isolating policies listed by name */
 
 struct weir_record {
-	uint64_t seq;      /* per boot of the node, from 1, without holes */
-	uint64_t time;     /* ns since the epoch */
-	uint64_t start;    /* ns since the epoch: first packet; DENIED: of the first attempt */
-	uint64_t flow;     /* same for all records of one connection, unique per boot */
+	uint64_t seq;	/* per boot of the node, from 1, without holes */
+	uint64_t time;	/* ns since the epoch */
+	uint64_t start; /* ns since the epoch: first packet; DENIED: of the first attempt */
+	uint64_t flow;	/* same for all records of one connection, unique per boot */
 	uint8_t type;
 	uint8_t verdict;
-	uint8_t staged;      /* staged verdict: weir_verdict, or WEIR_VERDICT_MAX: none */
-	uint8_t end;         /* weir_end_reason */
+	uint8_t staged; /* staged verdict: weir_verdict, or WEIR_VERDICT_MAX: none */
+	uint8_t end;	/* weir_end_reason */
 	uint8_t protocol;
 	uint8_t icmp_type, icmp_code;
-	uint8_t lost_at;     /* GAP: weir_loss */
+	uint8_t lost_at; /* GAP: weir_loss */
 	bool has_counters;
 	struct weir_record_peer src, dst; /* initiator and responder */
 	struct weir_record_side egress, ingress;
-	uint64_t packets[2], bytes[2];  /* src to dst, dst to src; DENIED: [0] only */
+	uint64_t packets[2], bytes[2]; /* src to dst, dst to src; DENIED: [0] only */
 	uint64_t connections; /* DENIED: attempts (5-tuples) that no earlier record counted, 0: only
 				 retransmissions; else 1 */
-	uint64_t lost;        /* GAP: how many, 0: unknown how many */
+	uint64_t lost;	      /* GAP: how many, 0: unknown how many */
 };

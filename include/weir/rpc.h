@@ -21,9 +21,9 @@
 
 #include "weir/error.h"
 
-#define WEIR_RPC_VERSION 1
-#define WEIR_RPC_REQUEST_MAX (1024 * 1024)
-#define WEIR_RPC_REPLY_MAX (256 * 1024 * 1024)
+#define WEIR_RPC_VERSION	1
+#define WEIR_RPC_REQUEST_MAX	(1024 * 1024)
+#define WEIR_RPC_REPLY_MAX	(256 * 1024 * 1024)
 #define WEIR_RPC_SOCKET_DEFAULT "/run/weir/weird.sock"
 
 /* Error codes: CNI spec section "Error", then our own. */
@@ -36,11 +36,11 @@ enum weir_rpc_code {
 	WEIR_RPC_DECODE_FAILURE = 6,
 	WEIR_RPC_INVALID_CONFIG = 7,
 	WEIR_RPC_TRY_AGAIN = 11,
-	WEIR_RPC_UNAVAILABLE = 50,  /* STATUS: not able to serve ADD */
-	WEIR_RPC_LIMITED = 51,      /* STATUS: existing containers limited too */
+	WEIR_RPC_UNAVAILABLE = 50,   /* STATUS: not able to serve ADD */
+	WEIR_RPC_LIMITED = 51,	     /* STATUS: existing containers limited too */
 	WEIR_RPC_NOT_ENFORCED = 100, /* CHECK: the kernel does not hold what it should */
-	WEIR_RPC_FAILED = 101,      /* whatever has no code of its own */
-	WEIR_RPC_NOT_FOUND = 102,   /* weirctl named something that does not exist */
+	WEIR_RPC_FAILED = 101,	     /* whatever has no code of its own */
+	WEIR_RPC_NOT_FOUND = 102,    /* weirctl named something that does not exist */
 	WEIR_RPC_BAD_REQUEST = 103,
 	WEIR_RPC_TIMEOUT = 104,
 };

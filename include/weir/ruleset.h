@@ -24,17 +24,17 @@ const char *weir_verdict_name(enum weir_verdict verdict); /* "allowed", "denied"
 /* Why a side decided as it did. */
 enum weir_reason {
 	WEIR_REASON_NOT_ENDPOINT, /* this side is not a pod of this node: nothing to say */
-	WEIR_REASON_NO_POLICY,    /* no policy selects the pod in this direction */
-	WEIR_REASON_RULE,         /* the rule decided */
-	WEIR_REASON_ISOLATED,     /* policies select the pod, no rule matched */
-	WEIR_REASON_SELF,         /* a pod may talk to its own address */
-	WEIR_REASON_OWN_NODE,     /* set by the caller, who knows the node's addresses */
-	WEIR_REASON_PENDING,      /* an address of a guard range without an endpoint */
+	WEIR_REASON_NO_POLICY,	  /* no policy selects the pod in this direction */
+	WEIR_REASON_RULE,	  /* the rule decided */
+	WEIR_REASON_ISOLATED,	  /* policies select the pod, no rule matched */
+	WEIR_REASON_SELF,	  /* a pod may talk to its own address */
+	WEIR_REASON_OWN_NODE,	  /* set by the caller, who knows the node's addresses */
+	WEIR_REASON_PENDING,	  /* an address of a guard range without an endpoint */
 	WEIR_REASON_MAX
 };
 const char *weir_reason_name(enum weir_reason reason);
 
-#define WEIR_IDENTITY_NONE 0u    /* no such identity */
+#define WEIR_IDENTITY_NONE    0u /* no such identity */
 #define WEIR_IDENTITY_WORLD_4 1u /* 0.0.0.0/0: any IPv4 address that nothing else names */
 #define WEIR_IDENTITY_WORLD_6 2u /* ::/0 */
 
@@ -50,7 +50,7 @@ struct weir_port_verdict {
 /* What a ruleset says to one kind of peer. */
 struct weir_class {
 	const struct weir_rule *rule; /* decides what no entry of ports covers */
-	uint8_t verdict;              /* of that; also of every protocol without ports */
+	uint8_t verdict;	      /* of that; also of every protocol without ports */
 	uint32_t n_ports;
 	struct weir_port_verdict ports[]; /* sorted by protocol, first; no overlaps */
 };
@@ -62,7 +62,7 @@ struct weir_ruleset {
 	uint8_t direction;
 	uint32_t n_policies;
 	const struct weir_policy *const *policies; /* in order of precedence */
-	const struct weir_class *fallback;         /* for every identity that is not named */
+	const struct weir_class *fallback;	   /* for every identity that is not named */
 };
 
 /* Its direction and policies as a number, never 0: unlike the id the same in
@@ -76,8 +76,8 @@ uint32_t weir_ruleset_tag(const struct weir_ruleset *ruleset);
  * Pointers are valid only during the call.
  */
 struct weir_address_change {
-	struct weir_prefix prefix;  /* full length: one address; else a prefix that a policy names */
-	uint32_t identity;          /* WEIR_IDENTITY_NONE: gone */
+	struct weir_prefix prefix; /* full length: one address; else a prefix that a policy names */
+	uint32_t identity;	   /* WEIR_IDENTITY_NONE: gone */
 	const struct weir_pod *pod; /* whose address it is, or NULL */
 };
 
@@ -89,14 +89,14 @@ struct weir_class_change {
 struct weir_ruleset_change {
 	uint32_t id;
 	const struct weir_ruleset *ruleset; /* NULL: gone */
-	bool is_new;                        /* all its classes are in peers */
+	bool is_new;			    /* all its classes are in peers */
 	size_t n_peers;
-	struct weir_class_change *peers;    /* by ascending identity */
+	struct weir_class_change *peers; /* by ascending identity */
 };
 
 struct weir_endpoint_change {
 	struct weir_addr addr;
-	const struct weir_pod *pod; /* NULL: gone */
+	const struct weir_pod *pod;	       /* NULL: gone */
 	uint32_t rulesets[WEIR_DIRECTION_MAX]; /* 0: not isolated, everything passes */
 };
 

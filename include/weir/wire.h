@@ -12,17 +12,17 @@
 #include "weir/record.h"
 
 #define WEIR_WIRE_BATCH_TOPIC "batch.v1"
-#define WEIR_WIRE_NS_TOPIC "ns." /* + namespace */
+#define WEIR_WIRE_NS_TOPIC    "ns." /* + namespace */
 
 /* --- batch.v1 ----------------------------------------------------------------- */
 
 struct weir_batch_header {
-	const char *node;    /* node name */
-	const char *boot;    /* boot id of the node, as in /proc/sys/kernel/random/boot_id */
-	uint64_t batch;      /* number of the batch, per boot, from 1, without holes */
-	uint64_t first_seq;  /* seq of its first record */
-	uint32_t records;    /* how many records */
-	uint64_t time;       /* ns since the epoch, when it was closed */
+	const char *node;   /* node name */
+	const char *boot;   /* boot id of the node, as in /proc/sys/kernel/random/boot_id */
+	uint64_t batch;	    /* number of the batch, per boot, from 1, without holes */
+	uint64_t first_seq; /* seq of its first record */
+	uint32_t records;   /* how many records */
+	uint64_t time;	    /* ns since the epoch, when it was closed */
 };
 
 struct weir_batch_encoder;

@@ -11,8 +11,8 @@
 #include "lib/wire/batch.h"
 #include "lib/wire/reader.h"
 #include "weir/cleanup.h"
-#include "weir/ruleset.h"
 #include "weir/flow.h"
+#include "weir/ruleset.h"
 #include "weir/wire.h"
 
 #define ENTRY_BYTES 8u /* a name or a side is never shorter: 7 fields and the array's head */
@@ -238,7 +238,7 @@ static int read_addr(struct weir_reader *in, struct weir_addr *ret)
 	const uint8_t *bytes;
 	uint32_t len;
 
-	*ret = (struct weir_addr){0};
+	*ret = (struct weir_addr){ 0 };
 	if (weir_read_nil(in))
 		return 0;
 	if (weir_read_bin(in, &bytes, &len) < 0 || (len != 4 && len != 16))
@@ -349,7 +349,7 @@ static int read_record(struct decoder *d, const struct weir_record *last, struct
 	int64_t flow;
 	uint32_t n;
 
-	*r = (struct weir_record){.seq = last->seq + 1, .connections = 1};
+	*r = (struct weir_record){ .seq = last->seq + 1, .connections = 1 };
 	if (weir_read_array(in, WEIR_FIELD_NAT, &n) < 0 ||
 	    read_small(in, WEIR_RECORD_TYPE_MAX - 1, &r->type, 1) < 0 ||
 	    read_times(in, r, last) < 0 || weir_read_int(in, &flow) < 0 || read_flags(in, r) < 0 ||
@@ -403,15 +403,15 @@ int weir_batch_decode(const uint8_t *msg, size_t len, struct weir_batch_header *
 		      int (*fn)(void *data, const struct weir_record *record), void *data,
 		      struct weir_error *err)
 {
-	WEIR_CLEANUP(decoder_clear) struct decoder d = {.in = {msg, msg + len}};
-	struct weir_batch_header header = {0};
+	WEIR_CLEANUP(decoder_clear) struct decoder d = { .in = { msg, msg + len } };
+	struct weir_batch_header header = { 0 };
 	struct weir_record last, record;
 	int r = read_tables(&d, &header);
 
 	if (r < 0)
 		return fail(err, r, &d, msg);
 	*ret = header; /* node and boot: for fn */
-	last = (struct weir_record){.seq = header.first_seq - 1};
+	last = (struct weir_record){ .seq = header.first_seq - 1 };
 	for (uint32_t i = 0; i < d.n_records; i++) {
 		if (read_record(&d, &last, &record) < 0)
 			return fail(err, -EBADMSG, &d, msg);

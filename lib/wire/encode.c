@@ -112,8 +112,8 @@ static int pack_string(struct weir_batch_encoder *e, msgpack_packer *pk, const c
 static int intern_name(struct weir_batch_encoder *e, const struct weir_record_peer *p,
 		       uint32_t *ret)
 {
-	const char *texts[] = {p->namespace_, p->pod,  p->workload_kind,
-			       p->workload,   p->node, p->service};
+	const char *texts[] = { p->namespace_, p->pod,	p->workload_kind,
+				p->workload,   p->node, p->service };
 	msgpack_packer pk;
 	int r;
 

@@ -135,5 +135,5 @@ void weir_intern_free(struct weir_intern *t)
 	free(t->ends);
 	free(t->hashes);
 	free(t->slots);
-	*t = (struct weir_intern){0};
+	*t = (struct weir_intern){ 0 };
 }

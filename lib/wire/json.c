@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "weir/cleanup.h"
-#include "weir/ruleset.h"
 #include "weir/flow.h"
 #include "weir/object.h"
+#include "weir/ruleset.h"
 #include "weir/wire.h"
 
 #define WHY_MAX 1024
@@ -25,7 +25,7 @@ struct out {
 void weir_json_buffer_free(struct weir_json_buffer *b)
 {
 	free(b->text);
-	*b = (struct weir_json_buffer){0};
+	*b = (struct weir_json_buffer){ 0 };
 }
 
 static void put(struct out *o, const char *text, size_t len)
@@ -71,13 +71,18 @@ static void put_escaped(struct out *o, unsigned char c)
 /* Bytes of the valid UTF-8 sequence that begins here (RFC 3629), 0: none does. */
 static size_t sequence(const unsigned char *s)
 {
-	size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+	size_t n = *s < 0x80   ? 1
+		   : *s < 0xc2 ? 0
+		   : *s < 0xe0 ? 2
+		   : *s < 0xf0 ? 3
+		   : *s < 0xf5 ? 4
+			       : 0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
 	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || /* long, surrogates */
-	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))   /* long, > U+10FFFF */
+	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))	  /* long, > U+10FFFF */
 		return 0;
 	return n;
 }
@@ -277,7 +282,7 @@ static void connection(struct out *o, const struct weir_record *r)
 int weir_record_to_json(const struct weir_record *record, const char *node,
 			struct weir_json_buffer *out)
 {
-	struct out o = {.b = out};
+	struct out o = { .b = out };
 	size_t before = out->len;
 	char why[WHY_MAX];
 

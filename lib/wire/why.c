@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "weir/ruleset.h"
 #include "weir/flow.h"
 #include "weir/ruleset.h"
 #include "weir/wire.h"
@@ -106,7 +105,7 @@ static bool matters(const struct weir_record *r, const struct weir_record_side *
 
 const char *weir_record_why(const struct weir_record *r, char *buf, size_t size)
 {
-	struct line l = {buf, 0, size};
+	struct line l = { buf, 0, size };
 	bool egress = matters(r, &r->egress), ingress = matters(r, &r->ingress);
 
 	if (size)

@@ -63,6 +63,6 @@ struct weir_addr *weir_addr_list_take(struct weir_addr_list *list, uint16_t *ret
 		addrs = fitting ? fitting : addrs;
 	}
 	*ret_n = list->n;
-	*list = (struct weir_addr_list){0};
+	*list = (struct weir_addr_list){ 0 };
 	return addrs;
 }

@@ -41,7 +41,7 @@ void weir_decoder_end(struct weir_decoder *d)
 
 struct weir_path weir_path_root(void)
 {
-	return (struct weir_path){.text = ""};
+	return (struct weir_path){ .text = "" };
 }
 
 struct weir_path weir_path_key(const struct weir_path *parent, const char *key)
@@ -290,7 +290,7 @@ int weir_field_labels(struct weir_decoder *d, const struct weir_path *path, cons
 		r = check_label(d, &here, label);
 		if (r < 0)
 			return r;
-		pairs[n++] = (struct weir_label_input){label->string, label->valuestring};
+		pairs[n++] = (struct weir_label_input){ label->string, label->valuestring };
 	}
 	if (extra)
 		pairs[n++] = *extra; /* the last of a key wins */

@@ -14,7 +14,7 @@ int weir_namespace_decode(struct weir_pool *pool, const cJSON *json, struct weir
 	struct weir_path root = weir_path_root(), meta = weir_path_key(&root, "metadata");
 	struct weir_decoder d = { .pool = pool, .err = err };
 	struct weir_namespace *ns = calloc(1, sizeof(*ns));
-	struct weir_label_input name = {.key = NAME_LABEL};
+	struct weir_label_input name = { .key = NAME_LABEL };
 	int r;
 
 	if (!ns)

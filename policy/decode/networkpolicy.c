@@ -264,7 +264,8 @@ static int decode_rules(struct weir_decoder *d, const struct weir_path *spec, co
 	n = cJSON_GetArraySize(list);
 	if (n > UINT16_MAX)
 		return weir_field_error(d, &path, "more than %d rules", UINT16_MAX);
-	p->rules[direction] = n ? weir_decoder_alloc(d, (size_t)n, sizeof(*p->rules[direction])) : NULL;
+	p->rules[direction] =
+		n ? weir_decoder_alloc(d, (size_t)n, sizeof(*p->rules[direction])) : NULL;
 	if (n && !p->rules[direction])
 		return -ENOMEM;
 	cJSON_ArrayForEach (item, list) {

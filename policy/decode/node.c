@@ -14,7 +14,7 @@ static int decode_addrs(struct weir_decoder *d, const cJSON *json, struct weir_n
 	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "status");
 	struct weir_path at = weir_path_key(&path, "addresses");
 	const cJSON *status = NULL, *list = NULL, *item;
-	struct weir_addr_list addrs = {0};
+	struct weir_addr_list addrs = { 0 };
 	unsigned i = 0;
 	int r = weir_field_object(d, &root, json, "status", &status);
 

@@ -30,7 +30,7 @@ static int add_port(struct weir_decoder *d, const struct weir_path *path, const 
 {
 	struct weir_path at_port = weir_path_key(path, "containerPort");
 	const cJSON *number = weir_field(json, "containerPort");
-	struct weir_named_port port = {0}, *grown;
+	struct weir_named_port port = { 0 }, *grown;
 	const char *name = NULL;
 	int r = weir_field_text(d, path, json, "name", &name);
 
@@ -156,7 +156,7 @@ static int decode_addrs(struct weir_decoder *d, const struct weir_path *path, co
 			struct weir_pod *pod)
 {
 	struct weir_path at = weir_path_key(path, "podIP");
-	struct weir_addr_list list = {0};
+	struct weir_addr_list list = { 0 };
 	const char *ip = NULL;
 	uint16_t n = 0;
 	int r = weir_addr_list_add_array(d, path, status, "podIPs", "ip", &list);

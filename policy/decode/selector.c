@@ -155,7 +155,7 @@ static int decode_values(struct weir_decoder *d, const struct weir_path *path, c
 static int decode_expression(struct weir_decoder *d, const struct weir_path *path,
 			     const cJSON *json, struct weir_requirement *q)
 {
-	static const char *const known[] = {"key", "operator", "values", NULL};
+	static const char *const known[] = { "key", "operator", "values", NULL };
 	struct weir_path here = weir_path_key(path, "key");
 	const char *key = NULL, *op = NULL;
 	int r;
@@ -203,7 +203,7 @@ static int decode_all(struct weir_decoder *d, const struct weir_path *path, cons
 int weir_selector_decode(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
 			 struct weir_selector *ret)
 {
-	static const char *const known[] = {"matchLabels", "matchExpressions", NULL};
+	static const char *const known[] = { "matchLabels", "matchExpressions", NULL };
 	const cJSON *labels = NULL, *expressions = NULL;
 	int n, r = weir_field_known(d, path, json, known);
 

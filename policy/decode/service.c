@@ -14,7 +14,7 @@ static int decode_addrs(struct weir_decoder *d, const cJSON *json, const cJSON *
 	struct weir_path at_status = weir_path_key(&root, "status");
 	struct weir_path at_ip = weir_path_key(&at_spec, "clusterIP");
 	const cJSON *balancer = weir_field(weir_field(json, "status"), "loadBalancer");
-	struct weir_addr_list list = {0};
+	struct weir_addr_list list = { 0 };
 	const char *ip = NULL;
 	int r = weir_addr_list_add_array(d, &at_spec, spec, "clusterIPs", NULL, &list);
 

@@ -28,8 +28,8 @@
 #include <unistd.h>
 
 #define STREAMS_MAX 32
-#define TICK_NS 1000000L
-#define BURST_MAX 256
+#define TICK_NS	    1000000L
+#define BURST_MAX   256
 
 struct stream {
 	char name[64], src[64], dst[64];

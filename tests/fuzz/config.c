@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct weir_config *config = NULL;
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 
 	if (weir_config_new(&config, &err) < 0)
 		abort();

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct weir_flow flow = {0};
+	struct weir_flow flow = { 0 };
 	uint32_t seq = 0;
 	uint8_t *copy;
 

@@ -12,8 +12,8 @@ static void test_understood(void **state)
 		const char *text;
 		double ms;
 	} cases[] = {
-		{"0s", 0},	{"1500ms", 1500},  {"30s", 30e3},   {"5m", 300e3},
-		{"2h", 7200e3}, {"1h30m", 5400e3}, {"1d", 86400e3}, {"1m1s1ms", 61001},
+		{ "0s", 0 },	  { "1500ms", 1500 },  { "30s", 30e3 },	  { "5m", 300e3 },
+		{ "2h", 7200e3 }, { "1h30m", 5400e3 }, { "1d", 86400e3 }, { "1m1s1ms", 61001 },
 	};
 	double ms;
 
@@ -25,8 +25,10 @@ static void test_understood(void **state)
 
 static void test_refused(void **state)
 {
-	static const char *const cases[] = {"",	    "5",   "s",	  "-5s",  "5 s", "5x",
-					    "1.5s", "+1s", " 5s", "5sm5", "5m3", "99999999999999d"};
+	static const char *const cases[] = {
+		"",	"5",   "s",   "-5s",  "5 s", "5x",
+		"1.5s", "+1s", " 5s", "5sm5", "5m3", "99999999999999d"
+	};
 	double ms = 42;
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(cases); i++)

@@ -13,13 +13,13 @@ static int parse(const char *line, struct weirctl *ctl, const struct weirctl_com
 {
 	static char words[256]; /* ctl points into it */
 	static char program[] = "weirctl";
-	char *argv[WORDS_MAX + 1] = {program};
+	char *argv[WORDS_MAX + 1] = { program };
 	int argc = 1;
 
 	snprintf(words, sizeof(words), "%s", line);
 	for (char *w = strtok(words, " "); w && argc < WORDS_MAX; w = strtok(NULL, " "))
 		argv[argc++] = w;
-	*ctl = (struct weirctl){0};
+	*ctl = (struct weirctl){ 0 };
 	*command = NULL;
 	return weirctl_parse(argc, argv, ctl, command, err);
 }
@@ -27,7 +27,7 @@ static int parse(const char *line, struct weirctl *ctl, const struct weirctl_com
 static void test_understood(void **state)
 {
 	const struct weirctl_command *command;
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	struct weirctl ctl;
 
 	assert_int_equal(parse("status", &ctl, &command, &err), 0);
@@ -48,19 +48,19 @@ static void test_refused(void **state)
 	static const struct {
 		const char *line, *said;
 	} cases[] = {
-		{"", "a command is needed"},
-		{"stattus", "there is no command \"stattus\""},
-		{"status --bogus", "--bogus"},
-		{"status --from a/b", "status has no option --from"},
-		{"flows --last", "--last wants a value"},
-		{"status -o xml", "want table, json or yaml"},
-		{"status now", "what is \"now\"?"},
+		{ "", "a command is needed" },
+		{ "stattus", "there is no command \"stattus\"" },
+		{ "status --bogus", "--bogus" },
+		{ "status --from a/b", "status has no option --from" },
+		{ "flows --last", "--last wants a value" },
+		{ "status -o xml", "want table, json or yaml" },
+		{ "status now", "what is \"now\"?" },
 	};
 	const struct weirctl_command *command;
 	struct weirctl ctl;
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(cases); i++) {
-		struct weir_error err = {""};
+		struct weir_error err = { "" };
 
 		assert_int_equal(parse(cases[i].line, &ctl, &command, &err), -EINVAL);
 		if (!strstr(err.text, cases[i].said))

@@ -5,14 +5,14 @@
 #include "tests/unit/cli/support.h"
 
 static const struct weirctl_column columns[] = {
-	{"NAME", 6, false},
-	{"N", 0, true},
-	{"WHY", 5, false},
+	{ "NAME", 6, false },
+	{ "N", 0, true },
+	{ "WHY", 5, false },
 };
 
 static char *draw(const char *const (*rows)[3], size_t n, unsigned width)
 {
-	struct weirctl ctl = {.width = width};
+	struct weirctl ctl = { .width = width };
 	struct weirctl_table *table = NULL;
 	char *text = NULL;
 	size_t len;
@@ -29,7 +29,8 @@ static char *draw(const char *const (*rows)[3], size_t n, unsigned width)
 
 static void test_natural(void **state)
 {
-	static const char *const rows[][3] = {{"web", "1", "because"}, {"database", "12", NULL}};
+	static const char *const rows[][3] = { { "web", "1", "because" },
+					       { "database", "12", NULL } };
 	WEIR_AUTO_FREE char *text = draw(rows, 2, 0);
 
 	assert_string_equal(text, "NAME       N  WHY\n"
@@ -39,8 +40,8 @@ static void test_natural(void **state)
 
 static void test_fits(void **state)
 {
-	static const char *const rows[][3] = {
-		{"a-very-long-name-of-a-pod", "1", "and a very long reason why it is so"}};
+	static const char *const rows[][3] = { { "a-very-long-name-of-a-pod", "1",
+						 "and a very long reason why it is so" } };
 
 	for (unsigned width = 18; width < 90; width++) {
 		WEIR_AUTO_FREE char *text = draw(rows, 1, width);
@@ -52,7 +53,7 @@ static void test_fits(void **state)
 
 static void test_cut_is_marked(void **state)
 {
-	static const char *const rows[][3] = {{"abcdefghij", "1", "x"}};
+	static const char *const rows[][3] = { { "abcdefghij", "1", "x" } };
 	WEIR_AUTO_FREE char *text = draw(rows, 1, 6 + 2 + 1 + 2 + 3);
 
 	assert_non_null(strstr(text, "abcde~"));
@@ -61,7 +62,7 @@ static void test_cut_is_marked(void **state)
 /* A column that must not shrink stays whole, however narrow the terminal. */
 static void test_numbers_are_never_cut(void **state)
 {
-	static const char *const rows[][3] = {{"abcdefghij", "1234567890", "why not"}};
+	static const char *const rows[][3] = { { "abcdefghij", "1234567890", "why not" } };
 	WEIR_AUTO_FREE char *text = draw(rows, 1, 10);
 
 	assert_non_null(strstr(text, "1234567890"));
@@ -69,7 +70,7 @@ static void test_numbers_are_never_cut(void **state)
 
 static void test_control_characters(void **state)
 {
-	static const char *const rows[][3] = {{"a\033[31mb\nc\177", "1", "x"}};
+	static const char *const rows[][3] = { { "a\033[31mb\nc\177", "1", "x" } };
 	WEIR_AUTO_FREE char *text = draw(rows, 1, 0);
 
 	assert_null(strchr(text, '\033'));

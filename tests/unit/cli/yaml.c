@@ -7,7 +7,7 @@
 static char *convert(const char *json)
 {
 	cJSON *tree = cJSON_Parse(json);
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	char *text = NULL;
 	size_t len;
 	FILE *out = open_memstream(&text, &len);
@@ -36,9 +36,9 @@ static void test_structure(void **state)
 
 static void test_strings_stay_strings(void **state)
 {
-	static const char *const tricky[] = {"",   "true",     "No",   "on",  "null",	   "~",
-					     "1",  "1.5",      "0x1f", "1e3", "-1",	   ".5",
-					     "+7", "12:30:45", "=",    "<<",  "2026-11-23"};
+	static const char *const tricky[] = { "",   "true",	"No",	"on",  "null",	    "~",
+					      "1",  "1.5",	"0x1f", "1e3", "-1",	    ".5",
+					      "+7", "12:30:45", "=",	"<<",  "2026-11-23" };
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(tricky); i++) {
 		char json[64], want[64];

@@ -251,7 +251,8 @@ static void test_round_trip(void **state)
 		if (weir_batch_decode(msg, len, &r.header, check_next, &r, &err) != 0)
 			fail_msg("%s", err.text);
 		assert_int_equal(r.n, RECORDS);
-		assert_true(r.header.batch == 7 && r.header.first_seq == 1000 && r.header.time == 99);
+		assert_true(r.header.batch == 7 && r.header.first_seq == 1000 &&
+			    r.header.time == 99);
 		assert_int_equal(r.header.records, RECORDS);
 	}
 }

@@ -19,7 +19,7 @@ static void die(const char *what, const char *text)
 
 void bag_open(struct bag *b)
 {
-	*b = (struct bag){0};
+	*b = (struct bag){ 0 };
 	if (weir_pool_new(&b->pool) < 0)
 		die("pool", "no memory");
 }
@@ -91,7 +91,7 @@ const struct weir_labels *make_labels(struct bag *b, const char *text)
 		char *eq = strchr(t, '=');
 
 		*eq = 0;
-		in[n++] = (struct weir_label_input){t, eq + 1};
+		in[n++] = (struct weir_label_input){ t, eq + 1 };
 	}
 	return weir_pool_labels(b->pool, in, n);
 }
@@ -162,7 +162,7 @@ struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const
 static struct weir_requirement make_requirement(struct bag *b, char *t)
 {
 	char *eq = strchr(t, '='), *save = NULL;
-	struct weir_requirement q = {0};
+	struct weir_requirement q = { 0 };
 
 	if (!eq) {
 		q.op = *t == '!' ? WEIR_DOES_NOT_EXIST : WEIR_EXISTS;
@@ -184,7 +184,7 @@ struct weir_selector make_selector(struct bag *b, const char *text)
 {
 	WEIR_AUTO_FREE char *copy = strdup(text);
 	char *save = NULL;
-	struct weir_selector s = {0};
+	struct weir_selector s = { 0 };
 
 	if (*text)
 		s.requirements = bag_alloc(b, count(text, ','), sizeof(*s.requirements));
@@ -208,7 +208,7 @@ static struct weir_selector inside(struct bag *b, const char *text, const char *
 	char *copy;
 
 	if (!at)
-		return (struct weir_selector){0};
+		return (struct weir_selector){ 0 };
 	copy = bag_alloc(b, strlen(at) + 1, 1);
 	strcpy(copy, at + strlen(what));
 	*strchr(copy, ')') = 0;
@@ -217,7 +217,7 @@ static struct weir_selector inside(struct bag *b, const char *text, const char *
 
 static struct weir_peer make_peer(struct bag *b, char *t)
 {
-	struct weir_peer p = {.kind = WEIR_PEER_PODS};
+	struct weir_peer p = { .kind = WEIR_PEER_PODS };
 	char *save = NULL;
 
 	if (strchr(t, '(')) {
@@ -226,7 +226,7 @@ static struct weir_peer make_peer(struct bag *b, char *t)
 		p.pods = inside(b, t, "pods(");
 		return p;
 	}
-	p = (struct weir_peer){.kind = WEIR_PEER_PREFIX};
+	p = (struct weir_peer){ .kind = WEIR_PEER_PREFIX };
 	p.except = bag_alloc(b, count(t, '-'), sizeof(*p.except));
 	t = strtok_r(t, "-", &save);
 	p.prefix = prefix_of(t);
@@ -238,7 +238,7 @@ static struct weir_peer make_peer(struct bag *b, char *t)
 static struct weir_port make_port(struct bag *b, char *t)
 {
 	char *slash = strchr(t, '/'), *dash = strchr(t, '-');
-	struct weir_port p = {.protocol = protocol_of(slash + 1)};
+	struct weir_port p = { .protocol = protocol_of(slash + 1) };
 
 	*slash = 0;
 	if (*t >= '0' && *t <= '9') {
@@ -352,7 +352,7 @@ struct weir_policy *make_cluster_policy(struct bag *b, const char *name, enum we
 struct weir_connection make_connection(const char *src, const char *dst, uint8_t protocol,
 				       uint16_t port)
 {
-	struct weir_connection c = {.protocol = protocol, .dport = port};
+	struct weir_connection c = { .protocol = protocol, .dport = port };
 
 	if (weir_addr_parse(src, &c.src) < 0 || weir_addr_parse(dst, &c.dst) < 0)
 		die("connection", src);
@@ -476,7 +476,7 @@ static void decide(struct bag *b, const struct objects *o, const struct weir_con
 	bool isolated = false;
 	size_t n = 0;
 
-	*ret = (struct weir_decision){.verdict = WEIR_ALLOWED};
+	*ret = (struct weir_decision){ .verdict = WEIR_ALLOWED };
 	for (size_t i = 0; pod && pod->local && i < o->n_policies; i++) {
 		const struct weir_policy *p = o->policies[i];
 
@@ -508,7 +508,7 @@ static void decide(struct bag *b, const struct objects *o, const struct weir_con
 void brute_force(struct bag *b, const struct objects *o, const struct weir_connection *conn,
 		 struct weir_judgement *ret)
 {
-	*ret = (struct weir_judgement){.verdict = WEIR_ALLOWED};
+	*ret = (struct weir_judgement){ .verdict = WEIR_ALLOWED };
 	if (weir_addr_compare(&conn->src, &conn->dst) == 0 && pod_at(o, &conn->src))
 		return;
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {

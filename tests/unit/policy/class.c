@@ -161,8 +161,8 @@ static void test_many(void **state)
 /* A policy with a few ranges of 0..31, now and then of every port. */
 static struct weir_policy *random_policy(struct bag *b, unsigned serial, enum weir_tier tier)
 {
-	static const char *const protocols[] = {"tcp", "udp", "sctp"};
-	static const char *const actions[] = {"accept", "deny", "pass"};
+	static const char *const protocols[] = { "tcp", "udp", "sctp" };
+	static const char *const actions[] = { "accept", "deny", "pass" };
 	const char *action = tier == WEIR_TIER_NETWORK_POLICY ? "accept" : actions[rand() % 3];
 	unsigned first = (unsigned)rand() % 32, more = (unsigned)rand() % 6;
 	char name[16], text[96];

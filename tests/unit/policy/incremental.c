@@ -49,20 +49,22 @@ static const char *const addresses[ADDRESSES] = {
 	"fd00:1::1", "fd00:1::2", "192.0.2.1", "192.0.2.130", "2001:db8::1", "10.0.0.9",
 };
 static const char *const labels[] = {
-	"", "app=web", "app=db", "app=web,tier=1", "app=db,tier=2", "tier=1", "app=dns,tier=2"};
-static const char *const ns_labels[] = {"", "team=a", "team=b", "team=a,env=prod"};
+	"", "app=web", "app=db", "app=web,tier=1", "app=db,tier=2", "tier=1", "app=dns,tier=2"
+};
+static const char *const ns_labels[] = { "", "team=a", "team=b", "team=a,env=prod" };
 static const char *const named_ports[] = {
-	"", "", "http:80/tcp", "http:8080/tcp", "dns:53/udp,http:80/tcp", "dns:53/tcp"};
-static const char *const selectors[] = {"",    "",	"app=web",    "app=db|web", "app!=web",
-					"app", "!tier", "tier=1,app", "tier=1|2"};
-static const char *const ns_selectors[] = {"",
-					   "team=a",
-					   "team!=a",
-					   "team",
-					   "!env",
-					   "kubernetes.io/metadata.name=n1",
-					   "kubernetes.io/metadata.name=n2|n3",
-					   "team=a|b,!env"};
+	"", "", "http:80/tcp", "http:8080/tcp", "dns:53/udp,http:80/tcp", "dns:53/tcp"
+};
+static const char *const selectors[] = { "",	"",	 "app=web",    "app=db|web", "app!=web",
+					 "app", "!tier", "tier=1,app", "tier=1|2" };
+static const char *const ns_selectors[] = { "",
+					    "team=a",
+					    "team!=a",
+					    "team",
+					    "!env",
+					    "kubernetes.io/metadata.name=n1",
+					    "kubernetes.io/metadata.name=n2|n3",
+					    "team=a|b,!env" };
 static const char *const prefixes[] = {
 	"0.0.0.0/0",
 	"::/0",
@@ -79,16 +81,16 @@ static const char *const prefixes[] = {
 	"10.0.0.0/8-10.0.1.0/24-10.1.0.0/16",
 	"192.0.2.0/24-192.0.2.1/32",
 };
-static const char *const ports[] = {"",
-				    "",
-				    "80/tcp",
-				    "80-90/tcp",
-				    "53/udp,53/tcp",
-				    "http/tcp",
-				    "dns/udp",
-				    "*/tcp",
-				    "1-1023/sctp,http/tcp",
-				    "0-79/tcp"};
+static const char *const ports[] = { "",
+				     "",
+				     "80/tcp",
+				     "80-90/tcp",
+				     "53/udp,53/tcp",
+				     "http/tcp",
+				     "dns/udp",
+				     "*/tcp",
+				     "1-1023/sctp,http/tcp",
+				     "0-79/tcp" };
 
 static void random_peer(struct world *w, char *buf, bool cluster)
 {
@@ -112,7 +114,7 @@ static void random_peer(struct world *w, char *buf, bool cluster)
 
 static void random_rules(struct world *w, char *text, bool cluster)
 {
-	static const char *const actions[] = {"accept", "deny", "pass"};
+	static const char *const actions[] = { "accept", "deny", "pass" };
 	uint32_t n = roll(w, 4);
 
 	*text = 0;
@@ -234,12 +236,12 @@ static void gather(const struct world *w, struct objects *o)
 {
 	const struct weir_pod *const *pods = w->pods;
 
-	*o = (struct objects){calloc(NAMESPACES, sizeof(void *)),
-			      calloc(PODS, sizeof(void *)),
-			      calloc(POLICIES + CLUSTER_POLICIES, sizeof(void *)),
-			      0,
-			      0,
-			      0};
+	*o = (struct objects){ calloc(NAMESPACES, sizeof(void *)),
+			       calloc(PODS, sizeof(void *)),
+			       calloc(POLICIES + CLUSTER_POLICIES, sizeof(void *)),
+			       0,
+			       0,
+			       0 };
 	for (unsigned i = 0; i < NAMESPACES; i++) {
 		if (w->namespaces[i])
 			o->namespaces[o->n_namespaces++] = w->namespaces[i];
@@ -294,9 +296,9 @@ static void check_all(struct world *w)
 		uint8_t protocol;
 		uint16_t port;
 	} tries[] = {
-		{WEIR_PROTO_TCP, 80}, {WEIR_PROTO_TCP, 8080}, {WEIR_PROTO_UDP, 53},
-		{WEIR_PROTO_TCP, 53}, {WEIR_PROTO_SCTP, 80},  {WEIR_PROTO_ICMP, 0},
-		{WEIR_PROTO_TCP, 79}, {WEIR_PROTO_TCP, 91},
+		{ WEIR_PROTO_TCP, 80 }, { WEIR_PROTO_TCP, 8080 }, { WEIR_PROTO_UDP, 53 },
+		{ WEIR_PROTO_TCP, 53 }, { WEIR_PROTO_SCTP, 80 },  { WEIR_PROTO_ICMP, 0 },
+		{ WEIR_PROTO_TCP, 79 }, { WEIR_PROTO_TCP, 91 },
 	};
 	struct objects o;
 
@@ -405,7 +407,7 @@ static void commit(struct world *w, bool expect_nothing)
 
 static void run(uint64_t seed, unsigned steps)
 {
-	struct world w = {.seed = seed * 0x9E3779B97F4A7C15ull + 1};
+	struct world w = { .seed = seed * 0x9E3779B97F4A7C15ull + 1 };
 
 	bag_open(&w.bag);
 	shadow_open(&w.shadow);

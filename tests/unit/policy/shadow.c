@@ -13,7 +13,7 @@
 
 void shadow_open(struct shadow *s)
 {
-	*s = (struct shadow){0};
+	*s = (struct shadow){ 0 };
 }
 
 static void close_ruleset(struct shadow_ruleset *r)
@@ -28,7 +28,7 @@ void shadow_close(struct shadow *s)
 {
 	for (size_t i = 0; i < s->n_rulesets; i++)
 		close_ruleset(&s->rulesets[i]);
-	*s = (struct shadow){0};
+	*s = (struct shadow){ 0 };
 }
 
 static struct weir_class *copy_class(const struct weir_class *k)
@@ -103,7 +103,7 @@ static void apply_peer(struct shadow_ruleset *r, const struct weir_class_change 
 		assert_false(same_class(r->peers[i].class_, c->class_)); /* a spurious change */
 	}
 	free(r->peers[i].class_);
-	r->peers[i] = (struct shadow_peer){c->identity, copy_class(c->class_)};
+	r->peers[i] = (struct shadow_peer){ c->identity, copy_class(c->class_) };
 }
 
 static void apply_ruleset(struct shadow *s, const struct weir_ruleset_change *c)
@@ -123,7 +123,7 @@ static void apply_ruleset(struct shadow *s, const struct weir_ruleset_change *c)
 	assert_int_equal(c->is_new, i == s->n_rulesets);
 	assert_int_equal(c->ruleset->id, c->id);
 	if (c->is_new) {
-		*r = (struct shadow_ruleset){.id = c->id};
+		*r = (struct shadow_ruleset){ .id = c->id };
 		s->n_rulesets++;
 	}
 	free(r->fallback);
@@ -213,7 +213,7 @@ static const struct weir_class *class_at(const struct shadow *s, const struct sh
 void shadow_judge(const struct shadow *s, const struct weir_connection *conn,
 		  struct weir_judgement *ret)
 {
-	*ret = (struct weir_judgement){0};
+	*ret = (struct weir_judgement){ 0 };
 	if (weir_addr_compare(&conn->src, &conn->dst) == 0)
 		return;
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include <linux/netfilter/nfnetlink.h>
@@ -60,8 +61,9 @@ static void on_flow(void *data, const struct weir_flow *flow)
 
 static struct weir_flow_source *open_source(uint32_t buffer)
 {
-	struct weir_flow_config config = {
-		.sink = {.flow = on_flow}, .nflog_group = GROUP, .buffer = buffer};
+	struct weir_flow_config config = { .sink = { .flow = on_flow },
+					   .nflog_group = GROUP,
+					   .buffer = buffer };
 	struct weir_flow_source *s = NULL;
 	struct weir_error err;
 
@@ -79,7 +81,7 @@ static void read_all(struct weir_flow_source *s, int quiet_ms)
 	int fds[8], n = s->ops->fds(s, fds, 8);
 
 	for (int i = 0; i < n; i++)
-		polls[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+		polls[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
 	while (poll(polls, (nfds_t)n, quiet_ms) > 0) {
 		for (int i = n - 1; i >= 0; i--) { /* the worst order: ends before beginnings */
 			if (polls[i].revents && s->ops->read(s, fds[i], 100, &err) < 0)
@@ -126,7 +128,7 @@ static void test_udp_exact(void **state)
 
 static int listen_on(uint16_t port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
 	a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -138,8 +140,8 @@ static int listen_on(uint16_t port)
 
 static void one_tcp(int listener, uint16_t port, bool reset)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-	struct linger at_once = {.l_onoff = 1};
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct linger at_once = { .l_onoff = 1 };
 	int c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), peer;
 	char x;
 
@@ -199,9 +201,9 @@ static void test_nat_has_both_tuples(void **state)
 static void test_ipv6(void **state)
 {
 	struct weir_flow_source *s = open_source(0);
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6,
-				  .sin6_port = htons(4444),
-				  .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr_in6 to = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(4444),
+				   .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 	WEIR_AUTO_CLOSE int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	const struct weir_flow *f = &seen.last[WEIR_FLOW_NEW];
 
@@ -222,8 +224,8 @@ static void test_ipv6(void **state)
 static void test_icmp(void **state)
 {
 	struct weir_flow_source *s = open_source(0);
-	struct sockaddr_in to = {.sin_family = AF_INET};
-	struct icmphdr echo = {.type = ICMP_ECHO, .un.echo.id = htons(77)};
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	struct icmphdr echo = { .type = ICMP_ECHO, .un.echo.id = htons(77) };
 	WEIR_AUTO_CLOSE int fd = socket(AF_INET, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMP);
 	const struct weir_flow *f = &seen.last[WEIR_FLOW_NEW];
 
@@ -269,7 +271,7 @@ static void test_denied_exact(void **state)
 
 static void test_group_is_taken(void **state)
 {
-	struct weir_flow_config config = {.sink = {.flow = on_flow}, .nflog_group = GROUP};
+	struct weir_flow_config config = { .sink = { .flow = on_flow }, .nflog_group = GROUP };
 	struct weir_flow_source *s = open_source(0), *second = NULL;
 	struct weir_error err;
 

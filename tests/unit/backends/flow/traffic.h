@@ -19,7 +19,7 @@
 
 static inline bool traffic_enter_namespace(void)
 {
-	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 	int fd;
 	bool ok;
 
@@ -56,7 +56,7 @@ static inline void traffic_sysctl(const char *name, const char *value)
 
 static inline int traffic_udp_socket(void)
 {
-	struct sockaddr_in any = {.sin_family = AF_INET};
+	struct sockaddr_in any = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	any.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -70,7 +70,7 @@ static inline int traffic_udp_socket(void)
  * drops counts. */
 static inline unsigned traffic_udp(int fd, uint16_t port, unsigned first, unsigned n)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
 	unsigned sent = 0;
 
 	for (unsigned i = first; i < first + n; i++) {

@@ -42,7 +42,7 @@ static struct weir_addr addr(const char *text)
 
 static void set_pod(const char *name, const char *app, const char *node, const char *ip)
 {
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	struct weir_pod *pod;
 	char text[512];
 	cJSON *json;
@@ -71,7 +71,7 @@ static void set_local(const char *name, const char *ip)
 static void commit(size_t endpoints)
 {
 	struct weir_changes *changes = NULL;
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 
 	assert_int_equal(weir_compiler_commit(compiler, &changes, &err), 0);
 	weir_changes_free(&changes);
@@ -198,9 +198,9 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(endpoint_without_manifest), TEST(manifest_after_endpoint),
-		TEST(endpoint_after_manifest),	 TEST(pods_that_ran_before),
-		TEST(newest_has_the_address),	 TEST(endpoint_keeps_its_address),
+		TEST(endpoint_without_manifest),  TEST(manifest_after_endpoint),
+		TEST(endpoint_after_manifest),	  TEST(pods_that_ran_before),
+		TEST(newest_has_the_address),	  TEST(endpoint_keeps_its_address),
 		TEST(removing_what_is_not_there),
 	};
 

@@ -26,13 +26,13 @@ static struct item items[ITEMS];
 
 static struct weir_name key_of(const void *item)
 {
-	return (struct weir_name){&((const struct item *)item)->name, NULL, NULL};
+	return (struct weir_name){ &((const struct item *)item)->name, NULL, NULL };
 }
 
 static void table_finds_what_is_there(void **state)
 {
-	struct weir_registry t = {.key = key_of};
-	bool there[ITEMS] = {false};
+	struct weir_registry t = { .key = key_of };
+	bool there[ITEMS] = { false };
 	size_t n = 0, seen = 0;
 	void *old;
 
@@ -60,7 +60,7 @@ static void table_finds_what_is_there(void **state)
 
 static void table_replaces(void **state)
 {
-	struct weir_registry t = {.key = key_of};
+	struct weir_registry t = { .key = key_of };
 	void *old;
 
 	assert_null(weir_registry_take(&t, key_of(&items[0])));
@@ -85,14 +85,14 @@ static const struct item *newest(const struct weir_addr *addr)
 
 static void newest_claim_counts(void **state)
 {
-	struct weir_addresses a = {.slots = NULL};
+	struct weir_addresses a = { .slots = NULL };
 	uint64_t clock = 0;
 
 	srand(2);
 	for (size_t i = 0; i < ITEMS; i++) {
 		items[i].since = 0;
 		items[i].addr =
-			(struct weir_addr){.family = 2, .bytes = {10, 0, 0, (uint8_t)(i % 97)}};
+			(struct weir_addr){ .family = 2, .bytes = { 10, 0, 0, (uint8_t)(i % 97) } };
 	}
 	for (int step = 0; step < STEPS; step++) {
 		struct item *item = &items[(size_t)rand() % ITEMS];

@@ -22,7 +22,7 @@ static int parse(const char *text, struct weir_config **config, struct weir_erro
 static void assert_refused(const char *text, const char *message)
 {
 	WEIR_CLEANUP(weir_config_free) struct weir_config *config = NULL;
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 
 	assert_true(parse(text, &config, &err) < 0);
 	assert_string_equal(err.text, message);
@@ -46,7 +46,7 @@ static void defaults(void **state)
 static void every_type(void **state)
 {
 	WEIR_CLEANUP(weir_config_free) struct weir_config *config = NULL;
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 
 	assert_int_equal(parse("node: n1\n"
 			       "bridgeNetfilter: check\n"
@@ -115,14 +115,14 @@ static void what_depends_on_one_another(void **state)
 	static const struct {
 		const char *text, *message;
 	} cases[] = {
-		{"flows: {publish: [\"tcp://0.0.0.0:1\"]}",
-		 "flows.publish: tcp://0.0.0.0:1 needs flows.curve.secret: records do not leave "
-		 "the "
-		 "node unencrypted"},
-		{"flows: {connect: [\"udp://h:1\"]}", "flows.connect: \"udp://h:1\" is no address "
-						      "(want ipc:///path or tcp://address:port)"},
-		{"flows: {curve: {clients: /c}}",
-		 "flows.curve.clients: means nothing without flows.curve.secret"},
+		{ "flows: {publish: [\"tcp://0.0.0.0:1\"]}",
+		  "flows.publish: tcp://0.0.0.0:1 needs flows.curve.secret: records do not leave "
+		  "the "
+		  "node unencrypted" },
+		{ "flows: {connect: [\"udp://h:1\"]}", "flows.connect: \"udp://h:1\" is no address "
+						       "(want ipc:///path or tcp://address:port)" },
+		{ "flows: {curve: {clients: /c}}",
+		  "flows.curve.clients: means nothing without flows.curve.secret" },
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(cases); i++) {
@@ -205,7 +205,7 @@ static void example_is_the_defaults(void **state)
 {
 	WEIR_CLEANUP(weir_config_free) struct weir_config *config = NULL, *plain = NULL;
 	WEIR_AUTO_FREE char *text = read_source("conf/weird.yaml");
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	char word[128];
 
 	if (parse(text, &config, &err) < 0)

@@ -7,7 +7,7 @@
 
 #include "daemon/cluster/cluster.h"
 
-struct weir_world fake_world = {.lock = PTHREAD_MUTEX_INITIALIZER};
+struct weir_world fake_world = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static struct weir_pod pods[2];
 static struct weir_addr pod_addrs[2], node_addr, service_addr;
@@ -34,32 +34,31 @@ static const char *word(const char *text)
 
 static void make_pod(struct weir_pod *pod, const char *name, struct weir_addr *a, bool local)
 {
-	const struct weir_label_input labels[] = {{"app", name}};
+	const struct weir_label_input labels[] = { { "app", name } };
 
-	*pod = (struct weir_pod){.namespace_ = word("shop"),
-				 .name = word(name),
-				 .node = word(local ? "here" : "there"),
-				 .workload_kind = word("Deployment"),
-				 .workload = word(name),
-				 .labels = weir_pool_labels(fake_world.pool, labels, 1),
-				 .local = local,
-				 .n_addrs = 1,
-				 .addrs = a};
+	*pod = (struct weir_pod){ .namespace_ = word("shop"),
+				  .name = word(name),
+				  .node = word(local ? "here" : "there"),
+				  .workload_kind = word("Deployment"),
+				  .workload = word(name),
+				  .labels = weir_pool_labels(fake_world.pool, labels, 1),
+				  .local = local,
+				  .n_addrs = 1,
+				  .addrs = a };
 }
 
 static void make_policy(struct weir_policy *p, struct weir_rule *rule)
 {
-	*rule = (struct weir_rule){.policy = p, .direction = WEIR_INGRESS};
-	*p = (struct weir_policy){.kind = word("NetworkPolicy"),
-				  .namespace_ = word("shop"),
-				  .name = word("deny"),
-				  .tier = WEIR_TIER_NETWORK_POLICY,
-				  .isolates = {[WEIR_INGRESS] = true}};
+	*rule = (struct weir_rule){ .policy = p, .direction = WEIR_INGRESS };
+	*p = (struct weir_policy){ .kind = word("NetworkPolicy"),
+				   .namespace_ = word("shop"),
+				   .name = word("deny"),
+				   .tier = WEIR_TIER_NETWORK_POLICY,
+				   .isolates = { [WEIR_INGRESS] = true } };
 	isolating[0] = policy = p;
-	ruleset = (struct weir_ruleset){.id = 42,
-					.direction = WEIR_INGRESS,
-					.n_policies = 1,
-					.policies = isolating};
+	ruleset = (struct weir_ruleset){
+		.id = 42, .direction = WEIR_INGRESS, .n_policies = 1, .policies = isolating
+	};
 }
 
 uint32_t fake_ruleset_tag(void)
@@ -87,10 +86,10 @@ void fake_world_open(void)
 	make_pod(&pods[0], "local", &pod_addrs[0], true);
 	make_pod(&pods[1], "remote", &pod_addrs[1], false);
 	make_policy(&policies[0], &fake_rules[0]);
-	service = (struct weir_service){.namespace_ = word("shop"),
-					.name = word("web"),
-					.n_addrs = 1,
-					.addrs = &service_addr};
+	service = (struct weir_service){ .namespace_ = word("shop"),
+					 .name = word("web"),
+					 .n_addrs = 1,
+					 .addrs = &service_addr };
 	fake_world.n_node_addrs = 1;
 	fake_world.node_addrs = &node_addr;
 }
@@ -107,8 +106,8 @@ static void drop_pod(struct weir_pod *pod)
 
 void fake_world_close(void)
 {
-	static const char *const words[] = {"shop", "local", "remote",	      "here",	 "there",
-					    "web",  "deny",  "NetworkPolicy", "shop/web"};
+	static const char *const words[] = { "shop", "local", "remote",	       "here",	  "there",
+					     "web",  "deny",  "NetworkPolicy", "shop/web" };
 
 	drop_pod(&pods[0]);
 	drop_pod(&pods[1]);
@@ -139,10 +138,10 @@ void fake_world_allow_all(bool yes)
 struct weir_flow fake_flow(enum weir_flow_event event, uint32_t id, const char *src, uint16_t sport,
 			   const char *dst, uint16_t dport)
 {
-	struct weir_flow f = {.event = event, .id = id, .time = 1000, .start = 1000};
+	struct weir_flow f = { .event = event, .id = id, .time = 1000, .start = 1000 };
 
-	f.original = (struct weir_tuple){addr(src), addr(dst), sport, dport, WEIR_PROTO_TCP};
-	f.reply = (struct weir_tuple){addr(dst), addr(src), dport, sport, WEIR_PROTO_TCP};
+	f.original = (struct weir_tuple){ addr(src), addr(dst), sport, dport, WEIR_PROTO_TCP };
+	f.reply = (struct weir_tuple){ addr(dst), addr(src), dport, sport, WEIR_PROTO_TCP };
 	return f;
 }
 
@@ -186,7 +185,7 @@ void weir_compiler_judge(const struct weir_compiler *c, const struct weir_connec
 {
 	struct weir_decision *in = &ret->sides[WEIR_INGRESS];
 
-	*ret = (struct weir_judgement){.verdict = WEIR_ALLOWED};
+	*ret = (struct weir_judgement){ .verdict = WEIR_ALLOWED };
 	ret->sides[WEIR_EGRESS].reason = WEIR_REASON_NOT_ENDPOINT;
 	in->reason = WEIR_REASON_NOT_ENDPOINT;
 	if (weir_addr_compare(&conn->src, &pod_addrs[0]) == 0)

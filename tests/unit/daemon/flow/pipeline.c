@@ -72,7 +72,7 @@ static int fake_read(struct weir_flow_source *source, int fd, unsigned budget,
 		     struct weir_error *err)
 {
 	struct fake_source *s = (struct fake_source *)source;
-	struct weir_flow done = {.event = WEIR_FLOW_POLLED};
+	struct weir_flow done = { .event = WEIR_FLOW_POLLED };
 	unsigned i;
 	eventfd_t one;
 
@@ -107,17 +107,17 @@ static void fake_close(struct weir_flow_source *source)
 	s->fd = -1;
 }
 
-static const struct weir_flow_source_ops fake_ops = {fake_fds, fake_read, fake_poll, fake_close};
+static const struct weir_flow_source_ops fake_ops = { fake_fds, fake_read, fake_poll, fake_close };
 
 static struct fake_source source;
 static struct weir_pipeline *pipeline;
 
 static int start(void **state)
 {
-	const struct weir_pipeline_config config = {.interval_ms = 50,
-						    .denied_ms = 100,
-						    .max_connections = CONNECTIONS,
-						    .max_denied = 100};
+	const struct weir_pipeline_config config = { .interval_ms = 50,
+						     .denied_ms = 100,
+						     .max_connections = CONNECTIONS,
+						     .max_denied = 100 };
 
 	for (int i = 0; i < WEIR_RECORD_TYPE_MAX; i++)
 		n[i] = 0;
@@ -125,7 +125,7 @@ static int start(void **state)
 	refuse = false;
 	fake_world_open();
 	assert_int_equal(weir_pipeline_new(&config, &fake_world, NULL, &pipeline, NULL), 0);
-	source = (struct fake_source){.source = {.ops = &fake_ops}};
+	source = (struct fake_source){ .source = { .ops = &fake_ops } };
 	source.sink = weir_pipeline_sink(pipeline);
 	source.fd = eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK);
 	assert_int_equal(weir_pipeline_start(pipeline, &source.source, NULL), 0);

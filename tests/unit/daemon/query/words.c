@@ -18,7 +18,7 @@ static void check(enum weir_direction direction, const char *rule, const char *w
 	WEIR_AUTO_FREE char *words = NULL;
 	char json[1024];
 	struct weir_policy *policy = NULL;
-	struct weir_error err = {""};
+	struct weir_error err = { "" };
 	struct weir_pool *pool = NULL;
 	cJSON *tree;
 
