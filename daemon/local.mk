@@ -5,7 +5,7 @@ LIBDAEMON = daemon/libweird.a
 # What a program that contains the whole daemon links
 WEIRD_LIBS = $(LIBDAEMON) $(LIBPOLICY) $(LIBBACKENDS) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
 	$(MNL_LIBS) $(NFTNL_LIBS) $(NLROUTE_LIBS) $(ZMQ_LIBS) \
-	$(MSGPACK_LIBS) $(UV_LIBS) $(MICROHTTPD_LIBS) $(SYSTEMD_LIBS) -lpthread
+	$(MSGPACK_LIBS) $(UV_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) -lpthread
 noinst_LIBRARIES += daemon/libweird.a
 sbin_PROGRAMS += daemon/weird
 daemon_weird_SOURCES = daemon/main.c
@@ -61,6 +61,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/http/http.c \
 	daemon/http/http.h \
 	daemon/http/metrics.c \
+	daemon/kube/kube.h \
 	daemon/node/addrs.c \
 	daemon/node/addrs.h \
 	daemon/numbers.c \
