@@ -6,3 +6,7 @@ EXTRA_DIST += conf/weird.service.in
 CLEANFILES += conf/weird.service
 conf/weird.service: conf/weird.service.in Makefile
 	$(AM_V_GEN)$(MKDIR_P) conf && $(SED) 's|@sbindir@|$(sbindir)|' $(srcdir)/conf/weird.service.in > $@
+# The DaemonSet and what belongs to it; tests/deploy.py reads all of it.
+EXTRA_DIST += \
+	conf/kubernetes/namespace.yaml \
+	conf/kubernetes/rbac.yaml
