@@ -20,6 +20,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/cluster/lookup.c \
 	daemon/cluster/registry.c \
 	daemon/cluster/registry.h \
+	daemon/cluster/same.c \
+	daemon/cluster/sweep.c \
 	daemon/cni/add.c \
 	daemon/cni/check.c \
 	daemon/cni/cni.h \
@@ -140,6 +142,7 @@ if WEIR_HAVE_TESTS
 DAEMON_TESTS = \
 	tests/unit/daemon/cluster/cluster \
 	tests/unit/daemon/cluster/index \
+	tests/unit/daemon/cluster/sweep \
 	tests/unit/daemon/config/config \
 	tests/unit/daemon/query/words \
 	tests/unit/daemon/source/files
@@ -152,6 +155,9 @@ tests_unit_daemon_query_words_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJS
 	$(CMOCKA_LIBS)
 tests_unit_daemon_cluster_cluster_SOURCES = tests/unit/daemon/cluster/cluster.c
 tests_unit_daemon_cluster_cluster_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_daemon_cluster_sweep_SOURCES = tests/unit/daemon/cluster/sweep.c
+tests_unit_daemon_cluster_sweep_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
 tests_unit_daemon_source_files_SOURCES = tests/unit/daemon/source/files.c
 tests_unit_daemon_source_files_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \

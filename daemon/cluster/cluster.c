@@ -168,25 +168,38 @@ void weir_cluster_free(struct weir_cluster **cluster)
 	free(c);
 }
 
-/* Into the table of its kind; what it replaces goes to *ret_old. On failure
- * the object is freed: it was ours from the start. */
+/* Into the table of its kind; what it replaces goes to *ret_old. 1: in force
+ * now; 0: it says nothing new. Unless it is taken over it is freed: it was ours
+ * from the start. */
 static int put(struct weir_cluster *c, enum weir_object_kind kind, void *object, void **ret_old)
 {
-	int r = weir_registry_put(&c->tables[kind], object, ret_old);
+	const void *known = weir_registry_find(&c->tables[kind], c->tables[kind].key(object));
+	int r;
 
-	if (r < 0)
+	if (known && weir_cluster_same(kind, known, object)) {
 		free_object(c, kind, object);
-	return r;
+		return 0;
+	}
+	r = weir_registry_put(&c->tables[kind], object, ret_old);
+	if (r < 0) {
+		free_object(c, kind, object);
+		return r;
+	}
+	c->changes++;
+	return 1;
 }
 
 static void *take(struct weir_cluster *c, enum weir_object_kind kind, const char *policy_kind,
 		  const char *ns, const char *name)
 {
 	struct weir_name key;
+	void *object;
 
 	if (!weir_cluster_name(c, policy_kind, ns, name, &key))
 		return NULL;
-	return weir_registry_take(&c->tables[kind], key);
+	object = weir_registry_take(&c->tables[kind], key);
+	c->changes += object != NULL;
+	return object;
 }
 
 /* --- namespaces, policies: the compiler's ------------------------------------ */
@@ -196,7 +209,7 @@ int weir_cluster_set_namespace(struct weir_cluster *c, struct weir_namespace *ns
 	void *old;
 	int r = put(c, WEIR_OBJECT_NAMESPACE, ns, &old);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	if (old)
 		weir_compiler_remove_namespace(c->compiler, old);
@@ -218,7 +231,7 @@ int weir_cluster_set_policy(struct weir_cluster *c, struct weir_policy *policy)
 	void *old;
 	int r = put(c, WEIR_OBJECT_POLICY, policy, &old);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	if (old)
 		weir_compiler_remove_policy(c->compiler, old);
@@ -243,7 +256,7 @@ int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node)
 	struct weir_node *old;
 	int r = put(c, WEIR_OBJECT_NODE, node, (void **)&old);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	if (old)
 		weir_addresses_drop(&c->nodes_by_addr, old, old->addrs, old->n_addrs);
@@ -265,7 +278,7 @@ int weir_cluster_set_service(struct weir_cluster *c, struct weir_service *servic
 	struct weir_service *old;
 	int r = put(c, WEIR_OBJECT_SERVICE, service, (void **)&old);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	if (old)
 		weir_addresses_drop(&c->services_by_addr, old, old->addrs, old->n_addrs);
@@ -292,7 +305,7 @@ int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod)
 	struct weir_pod *old;
 	int r = put(c, WEIR_OBJECT_POD, pod, (void **)&old);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
 	if (old && !local)
 		weir_cluster_leave_pod(c, old);

@@ -15,6 +15,15 @@
 
 struct weir_cluster;
 
+enum weir_object_kind {
+	WEIR_OBJECT_NAMESPACE,
+	WEIR_OBJECT_POD,
+	WEIR_OBJECT_NODE,
+	WEIR_OBJECT_SERVICE,
+	WEIR_OBJECT_POLICY,
+	WEIR_OBJECT_MAX
+};
+
 int weir_cluster_new(struct weir_pool *pool, struct weir_compiler *compiler,
 		     struct weir_cluster **ret);
 void weir_cluster_free(struct weir_cluster **cluster);
@@ -24,7 +33,8 @@ void weir_cluster_free(struct weir_cluster **cluster);
  * came. NULL or never called: no pod is. */
 int weir_cluster_set_node_name(struct weir_cluster *c, const char *node);
 
-/* Take over an object, in place of one with the same name. */
+/* Take over an object, in place of one with the same name. One that says nothing
+ * new is no change. */
 int weir_cluster_set_namespace(struct weir_cluster *c, struct weir_namespace *ns);
 int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod);
 int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node);
@@ -37,6 +47,13 @@ void weir_cluster_remove_node(struct weir_cluster *c, const char *name);
 void weir_cluster_remove_service(struct weir_cluster *c, const char *ns, const char *name);
 void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const char *ns,
 				const char *name);
+
+/* Removes the objects of a kind (of policies: of this kind of policy) for which
+ * stays is false: what a complete list did not name. Interned strings. */
+int weir_cluster_sweep(struct weir_cluster *c, enum weir_object_kind kind, const char *policy_kind,
+		       bool (*stays)(void *data, const char *ns, const char *name), void *data);
+/* How many times an object came, changed or went, since the start. */
+uint64_t weir_cluster_changes(const struct weir_cluster *c);
 
 /* This node has a pod of that name with these addresses / has it no longer. */
 int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *pod,

@@ -5,15 +5,6 @@
 #include "daemon/cluster/cluster.h"
 #include "daemon/cluster/registry.h"
 
-enum weir_object_kind {
-	WEIR_OBJECT_NAMESPACE,
-	WEIR_OBJECT_POD,
-	WEIR_OBJECT_NODE,
-	WEIR_OBJECT_SERVICE,
-	WEIR_OBJECT_POLICY,
-	WEIR_OBJECT_MAX
-};
-
 struct weir_grave {
 	enum weir_object_kind kind;
 	void *object;
@@ -37,12 +28,15 @@ struct weir_cluster {
 	struct weir_addresses pods_by_addr, nodes_by_addr, services_by_addr;
 	struct weir_grave *graves;
 	size_t n_graves, size_graves;
+	uint64_t changes;
 };
 
 /* The key of these plain strings; false when one is not interned, that is:
  * when no object can have it. NULL stays NULL. */
 bool weir_cluster_name(const struct weir_cluster *c, const char *kind, const char *ns,
 		       const char *name, struct weir_name *ret);
+/* The two forms of an object are one to everybody who asks the cluster. */
+bool weir_cluster_same(enum weir_object_kind kind, const void *a, const void *b);
 /* Frees the object after the next commit. */
 void weir_cluster_bury(struct weir_cluster *c, enum weir_object_kind kind, void *object);
 /* The pod of a manifest counts: becomes local when it runs on our node. */
