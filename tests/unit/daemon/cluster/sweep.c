@@ -28,21 +28,42 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* How many changes the cluster counts for it. */
-#define SET(type, set, text)                                                                       \
-	({                                                                                         \
-		uint64_t before = weir_cluster_changes(cluster);                                   \
-		struct weir_error err = { "" };                                                    \
-		struct weir_##type *object;                                                        \
-		cJSON *json = cJSON_Parse(text);                                                   \
-                                                                                                   \
-		assert_non_null(json);                                                             \
-		if (weir_##set##_decode(pool, json, &object, &err) < 0)                            \
-			fail_msg("%s", err.text);                                                  \
-		cJSON_Delete(json);                                                                \
-		assert_int_equal(weir_cluster_set_##type(cluster, object), 0);                     \
-		weir_cluster_changes(cluster) - before;                                            \
-	})
+static cJSON *parse(const char *text)
+{
+	cJSON *json = cJSON_Parse(text);
+
+	assert_non_null(json);
+	return json;
+}
+
+/* Returns how many changes the cluster counts for it. */
+static uint64_t set_pod(const char *text)
+{
+	uint64_t before = weir_cluster_changes(cluster);
+	struct weir_error err = { "" };
+	struct weir_pod *pod;
+	cJSON *json = parse(text);
+
+	if (weir_pod_decode(pool, json, &pod, &err) < 0)
+		fail_msg("%s", err.text);
+	cJSON_Delete(json);
+	assert_int_equal(weir_cluster_set_pod(cluster, pod), 0);
+	return weir_cluster_changes(cluster) - before;
+}
+
+static uint64_t set_policy(const char *text)
+{
+	uint64_t before = weir_cluster_changes(cluster);
+	struct weir_error err = { "" };
+	struct weir_policy *policy;
+	cJSON *json = parse(text);
+
+	if (weir_networkpolicy_decode(pool, json, &policy, &err) < 0)
+		fail_msg("%s", err.text);
+	cJSON_Delete(json);
+	assert_int_equal(weir_cluster_set_policy(cluster, policy), 0);
+	return weir_cluster_changes(cluster) - before;
+}
 
 #define POD(labels, status)                                                                        \
 	"{\"metadata\":{\"name\":\"web\",\"namespace\":\"shop\",\"labels\":" labels                \
@@ -56,18 +77,18 @@ static int teardown(void **state)
 
 static void unchanged_is_no_change(void **state)
 {
-	assert_int_equal(SET(pod, pod, POD("{\"a\":\"1\"}", "{\"podIP\":\"10.0.0.1\"}")), 1);
-	assert_int_equal(SET(pod, pod,
-			     POD("{\"a\":\"1\"}", "{\"podIP\":\"10.0.0.1\",\"phase\":\"Running\","
-						  "\"conditions\":[{\"type\":\"Ready\"}]}")),
-			 0);
-	assert_int_equal(SET(pod, pod, POD("{\"a\":\"2\"}", "{\"podIP\":\"10.0.0.1\"}")), 1);
-	assert_int_equal(SET(pod, pod, POD("{\"a\":\"2\"}", "{\"podIP\":\"10.0.0.2\"}")), 1);
-	assert_int_equal(SET(policy, networkpolicy, POLICY("p", FROM("10.0.0.0/8", "80"))), 1);
-	assert_int_equal(SET(policy, networkpolicy, POLICY("p", FROM("10.0.0.0/8", "80"))), 0);
-	assert_int_equal(SET(policy, networkpolicy, POLICY("p", FROM("10.0.0.0/9", "80"))), 1);
-	assert_int_equal(SET(policy, networkpolicy, POLICY("p", FROM("10.0.0.0/9", "81"))), 1);
-	assert_int_equal(SET(policy, networkpolicy, POLICY("p", "")), 1);
+	assert_int_equal(set_pod(POD("{\"a\":\"1\"}", "{\"podIP\":\"10.0.0.1\"}")), 1);
+	assert_int_equal(
+		set_pod(POD("{\"a\":\"1\"}", "{\"podIP\":\"10.0.0.1\",\"phase\":\"Running\","
+					     "\"conditions\":[{\"type\":\"Ready\"}]}")),
+		0);
+	assert_int_equal(set_pod(POD("{\"a\":\"2\"}", "{\"podIP\":\"10.0.0.1\"}")), 1);
+	assert_int_equal(set_pod(POD("{\"a\":\"2\"}", "{\"podIP\":\"10.0.0.2\"}")), 1);
+	assert_int_equal(set_policy(POLICY("p", FROM("10.0.0.0/8", "80"))), 1);
+	assert_int_equal(set_policy(POLICY("p", FROM("10.0.0.0/8", "80"))), 0);
+	assert_int_equal(set_policy(POLICY("p", FROM("10.0.0.0/9", "80"))), 1);
+	assert_int_equal(set_policy(POLICY("p", FROM("10.0.0.0/9", "81"))), 1);
+	assert_int_equal(set_policy(POLICY("p", "")), 1);
 }
 
 static bool is_kept(void *data, const char *ns, const char *name)
@@ -78,22 +99,23 @@ static bool is_kept(void *data, const char *ns, const char *name)
 static void sweep_takes_what_was_not_named(void **state)
 {
 	struct weir_cluster_counts counts;
+	char kept[] = "b", nobody[] = "x";
 
-	SET(policy, networkpolicy, POLICY("a", ""));
-	SET(policy, networkpolicy, POLICY("b", ""));
-	SET(policy, networkpolicy, POLICY("c", ""));
-	SET(pod, pod, POD("{}", "{}"));
+	set_policy(POLICY("a", ""));
+	set_policy(POLICY("b", ""));
+	set_policy(POLICY("c", ""));
+	set_pod(POD("{}", "{}"));
 	assert_int_equal(weir_cluster_sweep(cluster, WEIR_OBJECT_POLICY, "ClusterNetworkPolicy",
-					    is_kept, "b"),
+					    is_kept, kept),
 			 0);
 	weir_cluster_counts(cluster, &counts);
 	assert_int_equal(counts.policies, 3);
 	assert_int_equal(
-		weir_cluster_sweep(cluster, WEIR_OBJECT_POLICY, "NetworkPolicy", is_kept, "b"), 0);
+		weir_cluster_sweep(cluster, WEIR_OBJECT_POLICY, "NetworkPolicy", is_kept, kept), 0);
 	weir_cluster_counts(cluster, &counts);
 	assert_int_equal(counts.policies, 1);
 	assert_int_equal(counts.pods, 1);
-	assert_int_equal(weir_cluster_sweep(cluster, WEIR_OBJECT_POD, NULL, is_kept, "x"), 0);
+	assert_int_equal(weir_cluster_sweep(cluster, WEIR_OBJECT_POD, NULL, is_kept, nobody), 0);
 	weir_cluster_counts(cluster, &counts);
 	assert_int_equal(counts.pods, 0);
 }
