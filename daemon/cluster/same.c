@@ -78,7 +78,7 @@ static bool same_service(const void *x, const void *y)
 
 static bool same_policy(const void *x, const void *y)
 {
-	return weir_policy_same(x, y);
+	return weir_policy_equal(x, y);
 }
 
 bool weir_cluster_same(enum weir_object_kind kind, const void *a, const void *b)

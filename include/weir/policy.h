@@ -112,6 +112,6 @@ void weir_policy_free(struct weir_pool *pool, struct weir_policy **policy);
  * caller's. */
 int weir_policy_pack(struct weir_policy *loose, struct weir_policy **ret);
 /* Nothing that the compiler or weirctl looks at differs. Both from one pool. */
-bool weir_policy_same(const struct weir_policy *a, const struct weir_policy *b);
+bool weir_policy_equal(const struct weir_policy *a, const struct weir_policy *b);
 /* Order of precedence: tier, priority, namespace, name. A total order. */
 int weir_policy_compare(const struct weir_policy *a, const struct weir_policy *b);

@@ -77,7 +77,7 @@ static bool same_head(const struct weir_policy *a, const struct weir_policy *b)
 	       same_selector(&a->pods, &b->pods);
 }
 
-bool weir_policy_same(const struct weir_policy *a, const struct weir_policy *b)
+bool weir_policy_equal(const struct weir_policy *a, const struct weir_policy *b)
 {
 	if (!same_head(a, b))
 		return false;
