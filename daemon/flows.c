@@ -164,7 +164,7 @@ static void set_up_conntrack(struct weird *d)
 	char report[512] = "";
 
 	if (d->config->flows.conntrack == WEIR_SETTING_SET) {
-		if (weir_conntrack_setup(report, sizeof(report), &err) < 0)
+		if (weir_conntrack_setup(d->config->sysctl_dir, report, sizeof(report), &err) < 0)
 			weir_log(WEIR_LOG_WARNING, "conntrack settings", "error", err.text, NULL);
 		weir_log(WEIR_LOG_DEBUG, "conntrack settings", "settings", report, NULL);
 	} else if (weir_conntrack_check(&err) < 0) {

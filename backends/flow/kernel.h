@@ -20,7 +20,8 @@ int weir_kernel_flows_open(const struct weir_flow_config *config, struct weir_fl
 /* Switch on what flow records need from conntrack in this namespace: byte and
  * packet counters, time stamps, events of every connection. report says what
  * was found and what was set ("nf_conntrack_acct 0 -> 1, ..."). -errno with
- * the first setting that is wrong and could not be changed. */
-int weir_conntrack_setup(char *report, size_t size, struct weir_error *err);
+ * the first setting that is wrong and could not be changed. sysctl_dir: where
+ * to write, /proc/sys or what stands for it in a container. */
+int weir_conntrack_setup(const char *sysctl_dir, char *report, size_t size, struct weir_error *err);
 /* Are they on? -ENODATA with those that are not, and what to do. */
 int weir_conntrack_check(struct weir_error *err);

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,10 +26,13 @@ static int read_setting(const char *path)
 	return read(fd, &c, 1) == 1 ? c - '0' : -EIO;
 }
 
-static int write_setting(const char *path)
+static int write_setting(const char *sysctl_dir, const char *name)
 {
-	WEIR_AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+	WEIR_AUTO_CLOSE int fd = -1;
+	char path[PATH_MAX];
 
+	snprintf(path, sizeof(path), "%s/net/netfilter/nf_conntrack_%s", sysctl_dir, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
 	return write(fd, "1", 1) == 1 ? 0 : -errno;
@@ -56,7 +60,7 @@ int weir_conntrack_check(struct weir_error *err)
 		    : 0;
 }
 
-int weir_conntrack_setup(char *report, size_t size, struct weir_error *err)
+int weir_conntrack_setup(const char *sysctl_dir, char *report, size_t size, struct weir_error *err)
 {
 	size_t used = 0;
 	int ret = 0;
@@ -69,7 +73,7 @@ int weir_conntrack_setup(char *report, size_t size, struct weir_error *err)
 		snprintf(path, sizeof(path), "/proc/sys/net/netfilter/nf_conntrack_%s",
 			 settings[i]);
 		was = read_setting(path);
-		r = was == 1 ? 0 : was < 0 ? was : write_setting(path);
+		r = was == 1 ? 0 : was < 0 ? was : write_setting(sysctl_dir, settings[i]);
 		if (r < 0 && ret == 0)
 			ret = weir_error_errno(err, -r,
 					       "set net.netfilter.nf_conntrack_%s to 1 (flow "

@@ -34,6 +34,7 @@ struct weir_config {
 	char *metrics;			       /* ADDRESS:PORT, or "" for none */
 	char *state_dir;		       /* what must outlast a boot */
 	char *run_dir;			       /* what belongs to this boot */
+	char *sysctl_dir;		       /* where kernel settings are written */
 	unsigned log_level, log_format;	       /* weir_log_level, weir_log_format */
 	struct weir_config_prefixes pod_cidrs; /* guard ranges; empty: those of the Node object */
 	unsigned nflog_group;

@@ -43,6 +43,8 @@ const struct weir_config_key weir_config_keys[] = {
 	    "folder for what must last"),
 	KEY("runDir", PATH, run_dir, "/run/weir",
 	    "folder for what belongs to this boot"),
+	KEY("sysctlDir", PATH, sysctl_dir, "/proc/sys",
+	    "folder in which kernel settings are written"),
 	KEY("log.level", CHOICE, log_level, "info",
 	    "how much is logged", .choices = levels),
 	KEY("log.format", CHOICE, log_format, "kv",

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netlink/netlink.h>
 #include <netlink/route/link.h>
 #include <netlink/socket.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "daemon/weird.h"
@@ -18,8 +20,8 @@
 #include "weir/log.h"
 
 static const char *const settings[] = {
-	"/proc/sys/net/bridge/bridge-nf-call-iptables",
-	"/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+	"net/bridge/bridge-nf-call-iptables",
+	"net/bridge/bridge-nf-call-ip6tables",
 };
 
 static void cleanup_socket(struct nl_sock **sock)
@@ -69,14 +71,17 @@ bool weir_bridge_bypassed(const struct weir_endpoint *ep)
 	return !sock || nl_connect(sock, NETLINK_ROUTE) < 0 || is_bridged(sock, ep->host_ifname);
 }
 
-static void switch_on(void)
+static void switch_on(const char *sysctl_dir)
 {
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(settings); i++) {
-		WEIR_AUTO_CLOSE int fd = open(settings[i], O_WRONLY | O_CLOEXEC);
+		WEIR_AUTO_CLOSE int fd = -1;
+		char path[PATH_MAX];
 
+		snprintf(path, sizeof(path), "%s/%s", sysctl_dir, settings[i]);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
 		if (fd >= 0 && write(fd, "1", 1) == 1)
-			weir_log(WEIR_LOG_INFO, "bridged packets now pass the hooks", "set",
-				 settings[i], NULL);
+			weir_log(WEIR_LOG_INFO, "bridged packets now pass the hooks", "set", path,
+				 NULL);
 	}
 }
 
@@ -87,7 +92,7 @@ int weir_bridge_ensure(struct weird *d, struct weir_error *err)
 	if (r == 0 || !has_bridged(d))
 		return 0;
 	if (d->config->bridge_netfilter == WEIR_SETTING_SET) {
-		switch_on();
+		switch_on(d->config->sysctl_dir);
 		r = weir_backend_bridge_check(err);
 	}
 	return r < 0 ? weir_error_prefix(err, r, "not enforced") : 0;

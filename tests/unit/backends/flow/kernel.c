@@ -372,9 +372,36 @@ static void test_setup(void **state)
 	struct weir_error err;
 
 	traffic_sysctl("netfilter/nf_conntrack_acct", "0");
-	assert_int_equal(weir_conntrack_setup(report, sizeof(report), &err), 0);
+	assert_int_equal(weir_conntrack_setup("/proc/sys", report, sizeof(report), &err), 0);
 	assert_string_equal(report, "nf_conntrack_acct 0 -> 1, nf_conntrack_timestamp 1, "
 				    "nf_conntrack_events 1");
+}
+
+/* As in a container: what is read and what is written are different places. */
+static void test_setup_elsewhere(void **state)
+{
+	char folder[] = "/tmp/weir-sysctl-XXXXXX", path[128], report[256], value = 0;
+	struct weir_error err;
+	FILE *f;
+
+	assert_non_null(mkdtemp(folder));
+	traffic_sysctl("netfilter/nf_conntrack_acct", "0");
+	assert_int_equal(weir_conntrack_setup(folder, report, sizeof(report), &err), -ENOENT);
+	assert_non_null(strstr(report, "nf_conntrack_acct 0 (not changed)"));
+	snprintf(path, sizeof(path),
+		 "mkdir -p %s/net/netfilter && : >%s/net/netfilter/nf_conntrack_acct", folder,
+		 folder);
+	assert_int_equal(system(path), 0);
+	assert_int_equal(weir_conntrack_setup(folder, report, sizeof(report), &err), 0);
+	snprintf(path, sizeof(path), "%s/net/netfilter/nf_conntrack_acct", folder);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	assert_int_equal(fread(&value, 1, 1, f), 1);
+	assert_int_equal(value, '1');
+	fclose(f);
+	snprintf(path, sizeof(path), "rm -r %s", folder);
+	assert_int_equal(system(path), 0);
+	traffic_sysctl("netfilter/nf_conntrack_acct", "1");
 }
 
 int main(void)
@@ -392,6 +419,7 @@ int main(void)
 		cmocka_unit_test_setup(test_denied_lost_tail, clean),
 		cmocka_unit_test_setup(test_poll_finds_older_connections, clean),
 		cmocka_unit_test_setup(test_setup, clean),
+		cmocka_unit_test_setup(test_setup_elsewhere, clean),
 	};
 	char report[256];
 
@@ -403,6 +431,6 @@ int main(void)
 		puts("needs nft, conntrack and a kernel with conntrack and nfnetlink_log");
 		return 77;
 	}
-	weir_conntrack_setup(report, sizeof(report), NULL);
+	weir_conntrack_setup("/proc/sys", report, sizeof(report), NULL);
 	return cmocka_run_group_tests_name("kernel flow source", tests, NULL, NULL);
 }

@@ -154,6 +154,6 @@ int main(void)
 		puts("needs nft, ip, conntrack and a kernel with conntrack and nfnetlink_log");
 		return 77;
 	}
-	weir_conntrack_setup(report, sizeof(report), NULL);
+	weir_conntrack_setup("/proc/sys", report, sizeof(report), NULL);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
