@@ -72,10 +72,11 @@ static void every_type(void **state)
 
 static void unknown_keys(void **state)
 {
-	assert_refused("node: a\nflow: 1\n",
-		       "weird.yaml:2: unknown key \"flow\": did you mean \"flows\"? valid here: "
-		       "node, backend, source, rpc, metrics, stateDir, runDir, log, podCIDRs, "
-		       "nflogGroup, bridgeNetfilter, flows");
+	assert_refused(
+		"node: a\nflow: 1\n",
+		"weird.yaml:2: unknown key \"flow\": did you mean \"flows\"? valid here: "
+		"node, backend, source, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
+		"nflogGroup, bridgeNetfilter, flows");
 	assert_refused("log:\n  colour: red\n",
 		       "weird.yaml:2: unknown key \"log.colour\": valid here: level, format");
 	assert_refused("source: {kubernetes: {kubeconfig: \"\"}}\n",
@@ -83,8 +84,8 @@ static void unknown_keys(void **state)
 	assert_refused(
 		"log.level: info\n",
 		"weird.yaml:1: unknown key \"log.level\": valid here: node, backend, source, "
-		"rpc, metrics, stateDir, runDir, log, podCIDRs, nflogGroup, bridgeNetfilter, "
-		"flows");
+		"rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, nflogGroup, "
+		"bridgeNetfilter, flows");
 }
 
 static void wrong_values(void **state)
