@@ -14,6 +14,7 @@ plugin_libplugin_a_SOURCES = \
 	plugin/spec.c \
 	plugin/spec.h
 plugin_weir_SOURCES = plugin/main.c
+plugin_weir_LDFLAGS = $(AM_LDFLAGS) $(plugin_ldflags)
 plugin_weir_LDADD = plugin/libplugin.a $(LIBWEIR) $(CJSON_LIBS)
 
 if WEIR_HAVE_TESTS
