@@ -69,17 +69,18 @@ def reap_dead():
 
 
 class Pod(Place):
-    def __init__(self, node, namespace, name):
+    def __init__(self, node, namespace, name, uid=None):
         super().__init__(f"{node.netns}-{namespace}-{name}")
         self.namespace = namespace
         self.name = name
         self.container = f"{namespace}-{name}-{os.urandom(6).hex()}"
+        self.uid = uid or self.container
         self.result = None
 
     @property
     def args(self):
         return (f"IgnoreUnknown=1;K8S_POD_NAMESPACE={self.namespace};K8S_POD_NAME={self.name};"
-                f"K8S_POD_INFRA_CONTAINER_ID={self.container};K8S_POD_UID={self.container}")
+                f"K8S_POD_INFRA_CONTAINER_ID={self.container};K8S_POD_UID={self.uid}")
 
     def __str__(self):
         return f"{self.namespace}/{self.name}"
@@ -262,7 +263,7 @@ class Node:
         """A pod: its object (unless manifest is False), its namespace, CNI ADD."""
         if manifest:
             self.write_pod(namespace, name, labels, ports)
-        pod = Pod(self, namespace, name)
+        pod = Pod(self, namespace, name, self.pod_uid(namespace, name))
         pod.create(POD_SYSCTLS)
         self.pods[str(pod)] = pod
         try:
@@ -273,6 +274,10 @@ class Node:
             raise
         pod.addrs = [str(ipaddress.ip_interface(ip["address"]).ip) for ip in pod.result["ips"]]
         return pod
+
+    def pod_uid(self, _namespace, _name):
+        """The UID that the runtime is told; None: any."""
+        return None
 
     def del_pod(self, pod, manifest=True):
         pod.stop_servers()
