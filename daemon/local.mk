@@ -22,6 +22,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/cluster/registry.h \
 	daemon/cluster/same.c \
 	daemon/cluster/sweep.c \
+	daemon/cluster/unknown.c \
 	daemon/cni/add.c \
 	daemon/cni/check.c \
 	daemon/cni/cni.h \
@@ -142,6 +143,7 @@ if WEIR_HAVE_TESTS
 DAEMON_TESTS = \
 	tests/unit/daemon/cluster/cluster \
 	tests/unit/daemon/cluster/index \
+	tests/unit/daemon/cluster/pods \
 	tests/unit/daemon/cluster/sweep \
 	tests/unit/daemon/config/config \
 	tests/unit/daemon/query/words \
@@ -155,6 +157,9 @@ tests_unit_daemon_query_words_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJS
 	$(CMOCKA_LIBS)
 tests_unit_daemon_cluster_cluster_SOURCES = tests/unit/daemon/cluster/cluster.c
 tests_unit_daemon_cluster_cluster_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_daemon_cluster_pods_SOURCES = tests/unit/daemon/cluster/pods.c
+tests_unit_daemon_cluster_pods_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
 tests_unit_daemon_cluster_sweep_SOURCES = tests/unit/daemon/cluster/sweep.c
 tests_unit_daemon_cluster_sweep_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \

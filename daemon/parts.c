@@ -133,7 +133,7 @@ static int open_endpoints(struct weird *d, struct weir_error *err)
 	for (struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); r == 0 && ep;
 	     ep = ep->next) {
 		if (ep->namespace_ && ep->pod)
-			r = weir_cni_update_local(d, ep->namespace_, ep->pod, err);
+			r = weir_cni_update_local(d, ep->namespace_, ep->pod, ep->uid, err);
 	}
 	return r;
 }

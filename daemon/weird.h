@@ -38,4 +38,5 @@ struct weird {
 	struct weird_numbering *numbering; /* of flow records */
 	int64_t started;		   /* seconds since the epoch */
 	char boot[40];			   /* boot id of the node */
+	bool isolate_unknown; /* nothing passes from and to endpoints the source does not know */
 };

@@ -29,6 +29,17 @@ int weir_address_touch(struct weir_compiler *c, struct address *a)
 	return WEIR_QUEUE(&c->q_addresses, a);
 }
 
+static void place(struct address *a, struct claim *cl)
+{
+	struct claim **at = &a->top;
+
+	while (*at && weir_pod_compare_claims((*at)->pod->pod, cl->pod->pod) > 0)
+		at = &(*at)->below;
+	cl->address = a;
+	cl->below = *at;
+	*at = cl;
+}
+
 static int claim(struct weir_compiler *c, struct claim *cl, const struct weir_addr *addr)
 {
 	struct address *a = weir_address_find(c, addr);
@@ -43,9 +54,7 @@ static int claim(struct weir_compiler *c, struct claim *cl, const struct weir_ad
 			return -ENOMEM;
 		}
 	}
-	cl->address = a;
-	cl->below = a->top;
-	a->top = cl;
+	place(a, cl);
 	return weir_address_touch(c, a);
 }
 

@@ -171,7 +171,8 @@ static bool pod_is(const void *item, const void *key)
 {
 	const struct weir_pod *a = ((const struct pod *)item)->pod, *b = key;
 
-	return a->name == b->name && a->namespace_ == b->namespace_;
+	return a->name == b->name && a->namespace_ == b->namespace_ &&
+	       weir_uid_equal(&a->uid, &b->uid);
 }
 
 struct pod *weir_compiler_pod(const struct weir_compiler *c, const struct weir_pod *pod)
@@ -181,7 +182,7 @@ struct pod *weir_compiler_pod(const struct weir_compiler *c, const struct weir_p
 
 int weir_compiler_add_pod(struct weir_compiler *c, const struct weir_pod *pod)
 {
-	uint8_t n = pod->host_network || pod->finished ? 0 : pod->n_addrs;
+	uint8_t n = weir_pod_has_addrs(pod) ? pod->n_addrs : 0;
 	struct pod *p;
 
 	if (weir_compiler_pod(c, pod))

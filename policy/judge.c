@@ -146,6 +146,14 @@ int weir_compiler_identities(const struct weir_compiler *c,
 	return r;
 }
 
+const struct weir_pod *weir_compiler_pod_at(const struct weir_compiler *c,
+					    const struct weir_addr *addr)
+{
+	const struct address *a = c->broken ? NULL : weir_address_find(c, addr);
+
+	return a && a->top ? a->top->pod->pod : NULL;
+}
+
 uint32_t weir_compiler_identity_of(const struct weir_compiler *c, const struct weir_addr *addr)
 {
 	const struct identity *i = weir_identity_at(c, addr);

@@ -189,7 +189,7 @@ struct identity {
 
 struct pod;
 
-struct claim { /* a pod's claim to an address; the last one holds */
+struct claim { /* a pod's claim to an address; the top one holds */
 	struct pod *pod;
 	struct address *address;
 	struct claim *below;

@@ -139,6 +139,19 @@ int weir_cluster_set_node_name(struct weir_cluster *c, const char *node)
 	return node && !c->node ? -ENOMEM : 0;
 }
 
+static void free_locals(struct weir_cluster *c, struct weir_local *local)
+{
+	while (local) {
+		struct weir_local *next = local->next;
+
+		free_object(c, WEIR_OBJECT_POD, local->pod);
+		weir_pool_put_string(c->pool, local->namespace_);
+		weir_pool_put_string(c->pool, local->name);
+		free(local);
+		local = next;
+	}
+}
+
 /* The compiler that borrowed the objects must be gone, or is not used again. */
 void weir_cluster_free(struct weir_cluster **cluster)
 {
@@ -154,16 +167,12 @@ void weir_cluster_free(struct weir_cluster **cluster)
 			free_object(c, (enum weir_object_kind)kind, object);
 		weir_registry_clear(&c->tables[kind]);
 	}
-	for (size_t i = 0; (local = weir_registry_next(&c->locals, &i));) {
-		free_object(c, WEIR_OBJECT_POD, local->pod);
-		weir_pool_put_string(c->pool, local->namespace_);
-		weir_pool_put_string(c->pool, local->name);
-		free(local);
-	}
+	for (size_t i = 0; (local = weir_registry_next(&c->locals, &i));)
+		free_locals(c, local);
 	weir_registry_clear(&c->locals);
-	weir_addresses_clear(&c->pods_by_addr);
 	weir_addresses_clear(&c->nodes_by_addr);
 	weir_addresses_clear(&c->services_by_addr);
+	weir_cluster_free_isolation(c);
 	weir_pool_put_string(c->pool, c->node);
 	free(c);
 }
@@ -299,32 +308,57 @@ void weir_cluster_remove_service(struct weir_cluster *c, const char *ns, const c
 
 /* --- pods -------------------------------------------------------------------- */
 
+void weir_cluster_begin_list(struct weir_cluster *c)
+{
+	if (!c->listing)
+		c->listing = ++c->clock;
+}
+
+void weir_cluster_end_list(struct weir_cluster *c)
+{
+	c->listing = 0;
+}
+
+/* Last news of a pod that has a successor already: somebody asked the API server
+ * for that one, and the watch is still behind. A list is never behind. */
+static bool is_behind(const struct weir_cluster *c, const struct weir_pod *pod,
+		      const struct weir_pod *known)
+{
+	return !c->listing && known && !weir_uid_fits(&pod->uid, &known->uid) && pod->terminating &&
+	       !known->terminating && known->created > pod->created;
+}
+
 int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod)
 {
-	struct weir_local *local = weir_cluster_local(c, pod_key(pod));
-	struct weir_pod *old;
-	int r = put(c, WEIR_OBJECT_POD, pod, (void **)&old);
+	struct weir_pod *old = NULL;
+	int r;
 
+	if (is_behind(c, pod, weir_registry_find(&c->tables[WEIR_OBJECT_POD], pod_key(pod)))) {
+		free_object(c, WEIR_OBJECT_POD, pod);
+		return 0;
+	}
+	r = put(c, WEIR_OBJECT_POD, pod, (void **)&old);
 	if (r <= 0)
 		return r;
-	if (old && !local)
-		weir_cluster_leave_pod(c, old);
+	if (old)
+		weir_cluster_leave_manifest(c, old);
+	r = weir_cluster_enter_manifest(c, pod, old);
 	weir_cluster_bury(c, WEIR_OBJECT_POD, old);
-	return local ? weir_cluster_local_update(c, local, pod)
-		     : weir_cluster_enter_manifest(c, pod);
+	return r;
 }
 
 void weir_cluster_remove_pod(struct weir_cluster *c, const char *ns, const char *name)
 {
 	struct weir_pod *pod = take(c, WEIR_OBJECT_POD, NULL, ns, name);
-	struct weir_local *local;
 
-	if (!pod)
-		return;
-	local = weir_cluster_local(c, pod_key(pod));
-	if (local)
-		weir_cluster_local_update(c, local, NULL);
-	else
-		weir_cluster_leave_pod(c, pod);
+	if (pod)
+		weir_cluster_leave_manifest(c, pod);
 	weir_cluster_bury(c, WEIR_OBJECT_POD, pod);
+}
+
+void weir_cluster_remove_pod_uid(struct weir_cluster *c, const char *ns, const char *name,
+				 const struct weir_uid *uid)
+{
+	if (weir_cluster_knows(c, ns, name, uid))
+		weir_cluster_remove_pod(c, ns, name);
 }

@@ -6,8 +6,15 @@
  * Called with the world's lock held. set_ functions own the object from the call on,
  * also when they fail.
  *
- * A local endpoint (cluster_set_local) makes its pod "local": labels, ports
- * and uid from the manifest when there is one, addresses from CNI.
+ * A pod is a namespace, a name and a uid: one that is replaced under its name is
+ * another pod. The source has one pod of each name; endpoints of this node may
+ * be several, while the sandbox of the pod before has not been removed yet.
+ *
+ * A local endpoint (weir_cluster_set_local) makes its pod "local": labels and
+ * ports from the manifest with its uid, addresses from CNI. Where one of the
+ * two knows no uid the name is all there is to go by, and enough. Once it had
+ * labels it keeps them until CNI takes it away, also when its manifest goes:
+ * no policy lets go of a pod that may still run.
  */
 #include "weir/compiler.h"
 #include "weir/object.h"
@@ -40,9 +47,16 @@ int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod);
 int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node);
 int weir_cluster_set_service(struct weir_cluster *c, struct weir_service *service);
 int weir_cluster_set_policy(struct weir_cluster *c, struct weir_policy *policy);
+/* Pods set between the two are from a list, whose order tells nothing of which
+ * came first (weir_pod_compare_claims). A sweep of pods ends it, too. */
+void weir_cluster_begin_list(struct weir_cluster *c);
+void weir_cluster_end_list(struct weir_cluster *c);
 /* Removing what does not exist is no error. Plain C strings. */
 void weir_cluster_remove_namespace(struct weir_cluster *c, const char *name);
 void weir_cluster_remove_pod(struct weir_cluster *c, const char *ns, const char *name);
+/* Only if it is this one: news of the end of a pod may come after its successor. */
+void weir_cluster_remove_pod_uid(struct weir_cluster *c, const char *ns, const char *name,
+				 const struct weir_uid *uid);
 void weir_cluster_remove_node(struct weir_cluster *c, const char *name);
 void weir_cluster_remove_service(struct weir_cluster *c, const char *ns, const char *name);
 void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const char *ns,
@@ -55,19 +69,31 @@ int weir_cluster_sweep(struct weir_cluster *c, enum weir_object_kind kind, const
 /* How many times an object came, changed or went, since the start. */
 uint64_t weir_cluster_changes(const struct weir_cluster *c);
 
-/* This node has a pod of that name with these addresses / has it no longer. */
+/* This node has a pod of that name and uid (all zero: CNI told none) with these
+ * addresses / has it no longer. isolate: until the source knows it, nothing
+ * passes in or out, by a policy of the kind "weir"; else it is a pod without labels. */
 int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *pod,
-			   const struct weir_addr *addrs, size_t n);
-void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const char *pod);
+			   const struct weir_uid *uid, const struct weir_addr *addrs, size_t n,
+			   bool isolate);
+void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const char *pod,
+			       const struct weir_uid *uid);
 
 /* Objects replaced or removed stay alive until this, called after each commit. */
 void weir_cluster_reap(struct weir_cluster *c);
 
-/* Look-ups for flow records, explain and the CLI; NULL when there is none. */
+/* Look-ups for flow records, explain and the CLI; NULL when there is none. By
+ * name: the pod that the source has, else the endpoint that came last. By
+ * address: as of the last commit. */
 const struct weir_pod *weir_cluster_pod(const struct weir_cluster *c, const char *ns,
 					const char *name);
 const struct weir_pod *weir_cluster_pod_by_addr(const struct weir_cluster *c,
 						const struct weir_addr *addr);
+/* The pod of an endpoint, as it was set with weir_cluster_set_local. */
+const struct weir_pod *weir_cluster_local_pod(const struct weir_cluster *c, const char *ns,
+					      const char *name, const struct weir_uid *uid);
+/* Has the source told of that very pod (of any of that name when uid is unknown)? */
+bool weir_cluster_knows(const struct weir_cluster *c, const char *ns, const char *name,
+			const struct weir_uid *uid);
 const struct weir_node *weir_cluster_node(const struct weir_cluster *c, const char *name);
 const struct weir_node *weir_cluster_node_by_addr(const struct weir_cluster *c,
 						  const struct weir_addr *addr);

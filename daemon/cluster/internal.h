@@ -14,7 +14,11 @@ struct weir_grave {
  * manifest, which stands in the manifest's place everywhere. */
 struct weir_local {
 	const char *namespace_, *name; /* interned */
+	struct weir_uid uid;
+	struct weir_local *next; /* of the same name, came before */
 	struct weir_pod *pod;
+	bool known; /* there is, or was, a manifest for it */
+	bool isolate;
 	size_t n_addrs;
 	struct weir_addr addrs[];
 };
@@ -24,8 +28,12 @@ struct weir_cluster {
 	struct weir_compiler *compiler;
 	const char *node;			      /* interned; NULL: not told */
 	struct weir_registry tables[WEIR_OBJECT_MAX]; /* as the source has them */
-	struct weir_registry locals;
-	struct weir_addresses pods_by_addr, nodes_by_addr, services_by_addr;
+	struct weir_registry locals;		      /* the first of each name */
+	struct weir_addresses nodes_by_addr, services_by_addr;
+	uint64_t clock;	  /* of claims to addresses */
+	uint64_t listing; /* the time of all that a list tells; 0: no list is coming in */
+	struct weir_policy *isolation; /* of pods that the source does not know; made when needed */
+	const struct weir_labels *isolated; /* what it selects */
 	struct weir_grave *graves;
 	size_t n_graves, size_graves;
 	uint64_t changes;
@@ -39,12 +47,20 @@ bool weir_cluster_name(const struct weir_cluster *c, const char *kind, const cha
 bool weir_cluster_same(enum weir_object_kind kind, const void *a, const void *b);
 /* Frees the object after the next commit. */
 void weir_cluster_bury(struct weir_cluster *c, enum weir_object_kind kind, void *object);
-/* The pod of a manifest counts: becomes local when it runs on our node. */
-int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod);
-/* The pod that counts: in the compiler and in the index. */
-int weir_cluster_enter_pod(struct weir_cluster *c, struct weir_pod *pod);
-void weir_cluster_leave_pod(struct weir_cluster *c, struct weir_pod *pod);
+
+/* local.c: pods of this node */
+
 struct weir_local *weir_cluster_local(const struct weir_cluster *c, struct weir_name key);
-/* Make the local pod again, with what the manifest (or NULL) says. */
-int weir_cluster_local_update(struct weir_cluster *c, struct weir_local *local,
-			      const struct weir_pod *manifest);
+/* The endpoint that stands in its place; NULL: it stands for itself. */
+struct weir_local *weir_cluster_stand_in(const struct weir_cluster *c,
+					 const struct weir_pod *manifest);
+/* A manifest came, in place of old (may be NULL), which has left. */
+int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod,
+				const struct weir_pod *old);
+void weir_cluster_leave_manifest(struct weir_cluster *c, struct weir_pod *pod);
+
+/* unknown.c */
+
+/* Labels of pods that are to be isolated; their policy is in force from then on. */
+int weir_cluster_isolation(struct weir_cluster *c, const struct weir_labels **ret);
+void weir_cluster_free_isolation(struct weir_cluster *c);

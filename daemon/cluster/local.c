@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Pods of this node: the manifest tells labels, ports and uid, CNI tells the
+ * Pods of this node: the manifest tells labels and ports, CNI tells the
  * addresses. While there is an endpoint, the pod made of both stands in the
- * manifest's place; without a manifest it is a pod without labels. A manifest
- * that puts a pod on this node is enough to enforce it.
+ * manifest's place. A manifest that puts a pod on this node is enough to
+ * enforce it.
  */
 #include "daemon/cluster/internal.h"
 
@@ -13,103 +13,114 @@
 
 #include "weir/cleanup.h"
 
-/* An address of the node, or one that is somebody else's by now, is no way to
- * find a pod. */
-static bool is_indexed(const struct weir_pod *pod)
-{
-	return !pod->host_network && !pod->finished;
-}
-
-int weir_cluster_enter_pod(struct weir_cluster *c, struct weir_pod *pod)
-{
-	int r = weir_compiler_add_pod(c->compiler, pod);
-
-	if (r < 0)
-		return r;
-	return is_indexed(pod)
-		       ? weir_addresses_claim(&c->pods_by_addr, pod, pod->addrs, pod->n_addrs)
-		       : 0;
-}
-
-void weir_cluster_leave_pod(struct weir_cluster *c, struct weir_pod *pod)
-{
-	weir_compiler_remove_pod(c->compiler, pod);
-	weir_addresses_drop(&c->pods_by_addr, pod, pod->addrs, pod->n_addrs);
-}
+/* --- whose news is it? -------------------------------------------------------- */
 
 struct weir_local *weir_cluster_local(const struct weir_cluster *c, struct weir_name key)
 {
 	return weir_registry_find(&c->locals, key);
 }
 
+static bool matches(const struct weir_local *local, const struct weir_pod *manifest)
+{
+	return weir_uid_fits(&local->uid, &manifest->uid);
+}
+
+struct weir_local *weir_cluster_stand_in(const struct weir_cluster *c,
+					 const struct weir_pod *manifest)
+{
+	struct weir_name key = { manifest->name, manifest->namespace_, NULL };
+	struct weir_local *local = weir_cluster_local(c, key);
+
+	while (local && !matches(local, manifest))
+		local = local->next;
+	return local;
+}
+
 static struct weir_pod *manifest_of(const struct weir_cluster *c, const struct weir_local *local)
 {
 	struct weir_name key = { local->name, local->namespace_, NULL };
+	struct weir_pod *manifest = weir_registry_find(&c->tables[WEIR_OBJECT_POD], key);
 
-	return weir_registry_find(&c->tables[WEIR_OBJECT_POD], key);
+	return manifest && matches(local, manifest) ? manifest : NULL;
 }
 
-int weir_cluster_local_update(struct weir_cluster *c, struct weir_local *local,
-			      const struct weir_pod *manifest)
+/* --- addresses ------------------------------------------------------------------ */
+
+static bool has_addr(const struct weir_pod *pod, const struct weir_addr *addr)
 {
-	struct weir_pod *pod = NULL, *old = local->pod;
-	int r = weir_pod_make(c->pool, local->namespace_, local->name, manifest, local->addrs,
-			      local->n_addrs, true, &pod);
+	for (unsigned i = 0; i < pod->n_addrs; i++) {
+		if (weir_addr_compare(&pod->addrs[i], addr) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Did the pod, as it was before, have them all? Then its claim is as old. */
+static bool had_addrs(const struct weir_pod *before, const struct weir_addr *addrs, size_t n)
+{
+	for (size_t i = 0; before && i < n; i++) {
+		if (!has_addr(before, &addrs[i]))
+			return false;
+	}
+	return before != NULL;
+}
+
+/* --- endpoints -------------------------------------------------------------------- */
+
+/* Without a manifest it is what it was; before it had one, a pod without
+ * labels, or one that is kept apart. */
+static int make_pod(struct weir_cluster *c, const struct weir_local *local,
+		    const struct weir_pod *manifest, const struct weir_pod *before,
+		    struct weir_pod **ret)
+{
+	struct weir_pod unknown = { 0 };
+	const struct weir_pod *like = manifest;
+	int r = 0;
+
+	if (!like && local->known) {
+		like = before;
+	} else if (!like && local->isolate) {
+		r = weir_cluster_isolation(c, &unknown.labels);
+		like = &unknown;
+	}
+	if (r == 0)
+		r = weir_pod_make(c->pool, local->namespace_, local->name, like, local->addrs,
+				  local->n_addrs, true, ret);
+	if (r < 0)
+		return r;
+	(*ret)->uid = local->uid;
+	(*ret)->endpoint = true;
+	(*ret)->finished = false; /* its addresses are its own until CNI takes them */
+	(*ret)->since =
+		had_addrs(before, local->addrs, local->n_addrs) ? before->since : ++c->clock;
+	return 0;
+}
+
+static void leave_pod(struct weir_cluster *c, struct weir_pod *pod)
+{
+	if (pod)
+		weir_compiler_remove_pod(c->compiler, pod);
+	weir_cluster_bury(c, WEIR_OBJECT_POD, pod);
+}
+
+static int update(struct weir_cluster *c, struct weir_local *local, const struct weir_pod *manifest)
+{
+	struct weir_pod *pod;
+	int r = make_pod(c, local, manifest, local->pod, &pod);
 
 	if (r < 0)
 		return r;
-	if (old)
-		weir_cluster_leave_pod(c, old);
-	weir_cluster_bury(c, WEIR_OBJECT_POD, old);
+	local->known = true;
+	leave_pod(c, local->pod);
 	local->pod = pod;
-	return weir_cluster_enter_pod(c, pod);
-}
-
-static bool is_endpoint(const void *owner, void *data)
-{
-	const struct weir_pod *pod = owner;
-	const struct weir_local *local =
-		weir_cluster_local(data, (struct weir_name){ pod->name, pod->namespace_, NULL });
-
-	return local && local->pod == pod;
-}
-
-/* A manifest that is behind the times may name the address of a pod that went
- * and is another's by now. CNI knows whose it is: that pod's claim is renewed. */
-static int keep_endpoints(struct weir_cluster *c, const struct weir_pod *pod)
-{
-	int r = 0;
-
-	for (uint8_t i = 0; i < pod->n_addrs && is_indexed(pod) && r == 0; i++) {
-		const struct weir_pod *owner =
-			weir_addresses_find(&c->pods_by_addr, &pod->addrs[i], is_endpoint, c);
-		struct weir_local *local;
-
-		if (!owner)
-			continue;
-		local = weir_cluster_local(
-			c, (struct weir_name){ owner->name, owner->namespace_, NULL });
-		r = weir_cluster_local_update(c, local, manifest_of(c, local));
-	}
-	return r;
-}
-
-int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod)
-{
-	int r;
-
-	pod->local = c->node && pod->node == c->node && is_indexed(pod) && pod->n_addrs;
-	r = weir_cluster_enter_pod(c, pod);
-	return r < 0 ? r : keep_endpoints(c, pod);
+	return weir_compiler_add_pod(c->compiler, pod);
 }
 
 static void free_local(struct weir_cluster *c, struct weir_local *local)
 {
 	if (!local)
 		return;
-	if (local->pod)
-		weir_cluster_leave_pod(c, local->pod);
-	weir_cluster_bury(c, WEIR_OBJECT_POD, local->pod);
+	leave_pod(c, local->pod);
 	weir_pool_put_string(c->pool, local->namespace_);
 	weir_pool_put_string(c->pool, local->name);
 	free(local);
@@ -132,11 +143,73 @@ static struct weir_local *new_local(struct weir_cluster *c, const char *ns, cons
 	return NULL;
 }
 
-int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *pod,
-			   const struct weir_addr *addrs, size_t n)
+static struct weir_local *find(const struct weir_cluster *c, const struct weir_name *key,
+			       const struct weir_uid *uid)
 {
-	struct weir_local *local, *old = NULL;
-	struct weir_pod *manifest;
+	struct weir_local *local = weir_cluster_local(c, *key);
+
+	while (local && !weir_uid_equal(&local->uid, uid))
+		local = local->next;
+	return local;
+}
+
+/* It becomes the first of its name. */
+static int link_local(struct weir_cluster *c, struct weir_local *local)
+{
+	void *first = NULL;
+	int r = weir_registry_put(&c->locals, local, &first);
+
+	local->next = r < 0 ? NULL : first;
+	return r;
+}
+
+static void unlink_local(struct weir_cluster *c, const struct weir_name *key,
+			 struct weir_local *local)
+{
+	struct weir_local *at = weir_cluster_local(c, *key);
+	void *old;
+
+	if (at == local && local->next) {
+		weir_registry_put(&c->locals, local->next, &old);
+	} else if (at == local) {
+		weir_registry_take(&c->locals, *key);
+	} else {
+		while (at->next != local)
+			at = at->next;
+		at->next = local->next;
+	}
+	local->next = NULL;
+}
+
+/* In the place of old, the same pod with other addresses, or else of the
+ * manifest that has stood for itself so far. */
+static int enter_local(struct weir_cluster *c, struct weir_local *local, struct weir_local *old)
+{
+	struct weir_name key = { local->name, local->namespace_, NULL };
+	struct weir_pod *manifest = manifest_of(c, local);
+	bool alone = manifest && !weir_cluster_stand_in(c, manifest);
+	int r;
+
+	local->known = manifest || (old && old->known);
+	r = make_pod(c, local, manifest, old ? old->pod : NULL, &local->pod);
+	if (r == 0)
+		r = link_local(c, local);
+	if (r < 0)
+		return r;
+	if (old)
+		unlink_local(c, &key, old);
+	free_local(c, old);
+	if (alone)
+		weir_compiler_remove_pod(c->compiler, manifest);
+	return weir_compiler_add_pod(c->compiler, local->pod);
+}
+
+int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *pod,
+			   const struct weir_uid *uid, const struct weir_addr *addrs, size_t n,
+			   bool isolate)
+{
+	struct weir_local *local;
+	struct weir_name key;
 	int r;
 
 	if (n > WEIR_POD_ADDRS_MAX)
@@ -144,36 +217,67 @@ int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *p
 	local = new_local(c, ns, pod, addrs, n);
 	if (!local)
 		return -ENOMEM;
-	r = weir_registry_put(&c->locals, local, (void **)&old);
-	if (r < 0) {
+	local->uid = *uid;
+	local->isolate = isolate;
+	key = (struct weir_name){ local->name, local->namespace_, NULL };
+	r = enter_local(c, local, find(c, &key, uid));
+	if (r < 0 && find(c, &key, uid) != local)
 		free_local(c, local);
-		return r;
-	}
-	manifest = manifest_of(c, local);
-	if (manifest && !old)
-		weir_cluster_leave_pod(c, manifest);
-	free_local(c, old);
-	return weir_cluster_local_update(c, local, manifest);
+	return r;
 }
 
-void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const char *pod)
+void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const char *pod,
+			       const struct weir_uid *uid)
 {
-	struct weir_local *local;
+	struct weir_local *local = NULL;
 	struct weir_pod *manifest;
 	struct weir_name key;
 
-	if (!weir_cluster_name(c, NULL, ns, pod, &key))
-		return;
-	local = weir_registry_take(&c->locals, key);
+	if (weir_cluster_name(c, NULL, ns, pod, &key))
+		local = find(c, &key, uid);
 	if (!local)
 		return;
 	manifest = manifest_of(c, local);
+	unlink_local(c, &key, local);
 	free_local(c, local);
-	if (!manifest)
+	if (!manifest || weir_cluster_stand_in(c, manifest))
 		return;
-	/* The pod is gone whatever its manifest still says: its address may be the
-	 * next pod's, which must not meet this one's policies. */
+	/* Its address may be the next pod's, whatever the manifest still says. */
+	manifest->gone = c->node && manifest->node == c->node;
 	manifest->local = false;
-	if (weir_cluster_enter_pod(c, manifest) == 0)
-		keep_endpoints(c, manifest);
+	weir_compiler_add_pod(c->compiler, manifest);
+}
+
+/* --- manifests ---------------------------------------------------------------------- */
+
+/* What the daemon sets in it; before: the same pod as it was (may be NULL). */
+static void settle(struct weir_cluster *c, struct weir_pod *pod, const struct weir_pod *before)
+{
+	bool had = had_addrs(before, pod->addrs, pod->n_addrs);
+
+	pod->since = had ? before->since : c->listing ? c->listing : ++c->clock;
+	pod->gone = had && before->gone;
+	pod->local = c->node && pod->node == c->node && weir_pod_has_addrs(pod);
+}
+
+int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod,
+				const struct weir_pod *old)
+{
+	struct weir_local *local = weir_cluster_stand_in(c, pod);
+	int r = 0;
+
+	settle(c, pod, old && weir_uid_fits(&old->uid, &pod->uid) ? old : NULL);
+	if (!local)
+		return weir_compiler_add_pod(c->compiler, pod);
+	for (; r == 0 && local; local = local->next) {
+		if (matches(local, pod))
+			r = update(c, local, pod);
+	}
+	return r;
+}
+
+void weir_cluster_leave_manifest(struct weir_cluster *c, struct weir_pod *pod)
+{
+	if (!weir_cluster_stand_in(c, pod))
+		weir_compiler_remove_pod(c->compiler, pod);
 }

@@ -15,19 +15,42 @@ static void *find(const struct weir_cluster *c, enum weir_object_kind kind, cons
 const struct weir_pod *weir_cluster_pod(const struct weir_cluster *c, const char *ns,
 					const char *name)
 {
-	const struct weir_local *local;
+	const struct weir_pod *manifest = find(c, WEIR_OBJECT_POD, ns, name);
+	const struct weir_local *local = NULL;
 	struct weir_name key;
 
-	if (!weir_cluster_name(c, NULL, ns, name, &key))
-		return NULL;
-	local = weir_cluster_local(c, key);
-	return local ? local->pod : weir_registry_find(&c->tables[WEIR_OBJECT_POD], key);
+	if (manifest)
+		local = weir_cluster_stand_in(c, manifest);
+	else if (weir_cluster_name(c, NULL, ns, name, &key))
+		local = weir_cluster_local(c, key);
+	return local ? local->pod : manifest;
+}
+
+const struct weir_pod *weir_cluster_local_pod(const struct weir_cluster *c, const char *ns,
+					      const char *name, const struct weir_uid *uid)
+{
+	const struct weir_local *local = NULL;
+	struct weir_name key;
+
+	if (weir_cluster_name(c, NULL, ns, name, &key))
+		local = weir_cluster_local(c, key);
+	while (local && !weir_uid_equal(&local->uid, uid))
+		local = local->next;
+	return local ? local->pod : NULL;
+}
+
+bool weir_cluster_knows(const struct weir_cluster *c, const char *ns, const char *name,
+			const struct weir_uid *uid)
+{
+	const struct weir_pod *manifest = find(c, WEIR_OBJECT_POD, ns, name);
+
+	return manifest && weir_uid_fits(uid, &manifest->uid);
 }
 
 const struct weir_pod *weir_cluster_pod_by_addr(const struct weir_cluster *c,
 						const struct weir_addr *addr)
 {
-	return weir_addresses_find(&c->pods_by_addr, addr, NULL, NULL);
+	return weir_compiler_pod_at(c->compiler, addr);
 }
 
 const struct weir_node *weir_cluster_node(const struct weir_cluster *c, const char *name)
@@ -92,12 +115,12 @@ int weir_cluster_each_pod(const struct weir_cluster *c,
 	const struct weir_pod *pod;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && (local = weir_registry_next(&c->locals, &i));)
-		r = local->pod ? fn(data, local->pod) : 0;
+	for (size_t i = 0; r == 0 && (local = weir_registry_next(&c->locals, &i));) {
+		for (; r == 0 && local; local = local->next)
+			r = local->pod ? fn(data, local->pod) : 0;
+	}
 	for (size_t i = 0; r == 0 && (pod = weir_registry_next(&c->tables[WEIR_OBJECT_POD], &i));) {
-		struct weir_name key = { pod->name, pod->namespace_, NULL };
-
-		if (!weir_cluster_local(c, key))
+		if (!weir_cluster_stand_in(c, pod))
 			r = fn(data, pod);
 	}
 	return r;

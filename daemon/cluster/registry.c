@@ -62,7 +62,7 @@ int weir_registry_put(struct weir_registry *t, void *item, void **ret_old)
 {
 	size_t i;
 
-	if (grow(t) < 0)
+	if (!weir_registry_find(t, t->key(item)) && grow(t) < 0)
 		return -ENOMEM;
 	i = slot_of(t, t->key(item));
 	*ret_old = t->slots[i];

@@ -19,7 +19,7 @@ struct weir_registry {
 
 void *weir_registry_find(const struct weir_registry *t, struct weir_name key);
 /* Puts item in place of one with the same key, which becomes *ret_old (or
- * NULL). -ENOMEM changes nothing. */
+ * NULL). -ENOMEM changes nothing, and never comes where one is replaced. */
 int weir_registry_put(struct weir_registry *t, void *item, void **ret_old);
 /* Takes it out; NULL when there is none. */
 void *weir_registry_take(struct weir_registry *t, struct weir_name key);

@@ -104,6 +104,8 @@ int weir_cluster_sweep(struct weir_cluster *c, enum weir_object_kind kind, const
 	}
 	for (size_t i = 0; r == 0 && i < d.n; i++)
 		remove_object(c, kind, policy_kind, &d.items[i]);
+	if (kind == WEIR_OBJECT_POD)
+		weir_cluster_end_list(c);
 	free(d.items);
 	return r;
 }

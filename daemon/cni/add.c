@@ -15,7 +15,7 @@
 static bool same_pod(const struct weir_endpoint *a, const struct weir_endpoint *b)
 {
 	return a->pod && b->pod && strcmp(a->pod, b->pod) == 0 &&
-	       strcmp(a->namespace_, b->namespace_) == 0;
+	       strcmp(a->namespace_, b->namespace_) == 0 && strcmp(a->uid ?: "", b->uid ?: "") == 0;
 }
 
 /* As it was before: also an endpoint that this ADD came to replace. */
@@ -29,7 +29,7 @@ static void undo(struct weird *d, const cJSON *params, struct weir_endpoint **re
 	if (r == 0 && old)
 		r = weir_endpoints_add(d->endpoints, replaced, NULL, &err);
 	if (r == 0 && old && old->pod)
-		r = weir_cni_update_local(d, old->namespace_, old->pod, &err);
+		r = weir_cni_update_local(d, old->namespace_, old->pod, old->uid, &err);
 	if (r < 0)
 		weir_log(WEIR_LOG_ERROR, "a failed ADD could not be undone", "container",
 			 weir_cni_param(params, "containerId"), "error", err.text, NULL);
@@ -43,9 +43,10 @@ static int enforce(struct weird *d, const struct weir_endpoint *ep,
 	int r = 0;
 
 	if (replaced && replaced->pod && !same_pod(ep, replaced))
-		r = weir_cni_update_local(d, replaced->namespace_, replaced->pod, err);
+		r = weir_cni_update_local(d, replaced->namespace_, replaced->pod, replaced->uid,
+					  err);
 	if (r == 0 && ep->pod)
-		r = weir_cni_update_local(d, ep->namespace_, ep->pod, err);
+		r = weir_cni_update_local(d, ep->namespace_, ep->pod, ep->uid, err);
 	return r < 0 ? r : weir_reconcile_now(d->reconcile, err);
 }
 

@@ -7,9 +7,15 @@
 
 #include "daemon/cluster/cluster.h"
 
-static bool is_of(const struct weir_endpoint *ep, const char *namespace_, const char *pod)
+static bool is_of(const struct weir_endpoint *ep, const char *namespace_, const char *pod,
+		  const struct weir_uid *uid)
 {
-	return ep->pod && strcmp(ep->pod, pod) == 0 && strcmp(ep->namespace_, namespace_) == 0;
+	struct weir_uid its;
+
+	if (!ep->pod || strcmp(ep->pod, pod) != 0 || strcmp(ep->namespace_, namespace_) != 0)
+		return false;
+	its = weir_uid_parse(ep->uid);
+	return weir_uid_equal(&its, uid);
 }
 
 static bool contains(const struct weir_addr *addrs, size_t n, const struct weir_addr *addr)
@@ -22,13 +28,13 @@ static bool contains(const struct weir_addr *addrs, size_t n, const struct weir_
 
 /* How many different addresses; more than max are counted, not stored. */
 static size_t gather(const struct weird *d, const char *namespace_, const char *pod,
-		     struct weir_addr *addrs, size_t max)
+		     const struct weir_uid *uid, struct weir_addr *addrs, size_t max)
 {
 	size_t n = 0;
 
 	for (const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); ep;
 	     ep = ep->next) {
-		for (size_t i = 0; is_of(ep, namespace_, pod) && i < ep->n_addrs; i++) {
+		for (size_t i = 0; is_of(ep, namespace_, pod, uid) && i < ep->n_addrs; i++) {
 			if (contains(addrs, n < max ? n : max, &ep->addrs[i]))
 				continue;
 			if (n < max)
@@ -40,10 +46,11 @@ static size_t gather(const struct weird *d, const char *namespace_, const char *
 }
 
 int weir_cni_update_local(struct weird *d, const char *namespace_, const char *pod,
-			  struct weir_error *err)
+			  const char *uid_text, struct weir_error *err)
 {
+	struct weir_uid uid = weir_uid_parse(uid_text);
 	struct weir_addr addrs[WEIR_POD_ADDRS_MAX];
-	size_t n = gather(d, namespace_, pod, addrs, WEIR_POD_ADDRS_MAX);
+	size_t n = gather(d, namespace_, pod, &uid, addrs, WEIR_POD_ADDRS_MAX);
 	int r = 0;
 
 	if (n > WEIR_POD_ADDRS_MAX)
@@ -51,9 +58,10 @@ int weir_cni_update_local(struct weird *d, const char *namespace_, const char *p
 				      pod, WEIR_POD_ADDRS_MAX);
 	pthread_mutex_lock(&d->world.lock);
 	if (n)
-		r = weir_cluster_set_local(d->world.cluster, namespace_, pod, addrs, n);
+		r = weir_cluster_set_local(d->world.cluster, namespace_, pod, &uid, addrs, n,
+					   d->isolate_unknown);
 	else
-		weir_cluster_remove_local(d->world.cluster, namespace_, pod);
+		weir_cluster_remove_local(d->world.cluster, namespace_, pod, &uid);
 	pthread_mutex_unlock(&d->world.lock);
 	return r < 0 ? weir_error_errno(err, -r, "%s/%s", namespace_, pod) : 0;
 }

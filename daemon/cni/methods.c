@@ -30,10 +30,11 @@ static int forget_one(struct weird *d, const struct weir_endpoint *ep, struct we
 {
 	WEIR_AUTO_FREE char *namespace_ = ep->pod ? strdup(ep->namespace_) : NULL;
 	WEIR_AUTO_FREE char *pod = ep->pod ? strdup(ep->pod) : NULL;
+	WEIR_AUTO_FREE char *uid = ep->uid ? strdup(ep->uid) : NULL;
 	int r = weir_endpoints_remove(d->endpoints, ep->container_id, ep->ifname, err);
 
 	if (r == 0 && pod && namespace_)
-		r = weir_cni_update_local(d, namespace_, pod, err);
+		r = weir_cni_update_local(d, namespace_, pod, uid, err);
 	return r;
 }
 

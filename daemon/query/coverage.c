@@ -25,6 +25,15 @@ enum weir_bridge_netfilter weir_query_bridge_netfilter(int family)
 	return value == '0' ? WEIR_BRIDGE_OFF : WEIR_BRIDGE_ON;
 }
 
+const struct weir_pod *weir_query_pod(const struct weird *d, const struct weir_endpoint *ep)
+{
+	struct weir_uid uid = weir_uid_parse(ep->uid);
+
+	return ep->namespace_ && ep->pod
+		       ? weir_cluster_local_pod(d->world.cluster, ep->namespace_, ep->pod, &uid)
+		       : NULL;
+}
+
 const char *weir_query_unenforced(const struct weird *d, const struct weir_endpoint *ep)
 {
 	const struct weir_pod *pod;
@@ -33,7 +42,7 @@ const char *weir_query_unenforced(const struct weird *d, const struct weir_endpo
 		return "not a Kubernetes pod: CNI_ARGS named no pod";
 	if (!ep->n_addrs)
 		return "it has no address";
-	pod = weir_cluster_pod(d->world.cluster, ep->namespace_, ep->pod);
+	pod = weir_query_pod(d, ep);
 	if (pod && pod->host_network)
 		return "it uses the network of the node";
 	if (pod && pod->finished)

@@ -27,12 +27,10 @@ static void add_direction(const struct weird *d, cJSON *object, const struct wei
 
 static void add_endpoint(const struct weird *d, cJSON *array, const struct weir_endpoint *ep)
 {
-	const struct weir_pod *pod = NULL;
+	const struct weir_pod *pod = weir_query_pod(d, ep);
 	const char *reason = weir_query_unenforced(d, ep);
 	cJSON *item = cJSON_CreateObject();
 
-	if (ep->namespace_ && ep->pod)
-		pod = weir_cluster_pod(d->world.cluster, ep->namespace_, ep->pod);
 	weir_query_add_text(item, "namespace", ep->namespace_);
 	weir_query_add_text(item, "pod", ep->pod);
 	weir_query_add_addrs(item, "addresses", ep->addrs, ep->n_addrs);

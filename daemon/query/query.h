@@ -42,6 +42,8 @@ enum weir_bridge_netfilter { WEIR_BRIDGE_ABSENT, WEIR_BRIDGE_OFF, WEIR_BRIDGE_ON
 /* net.bridge.bridge-nf-call-iptables or -ip6tables of this node's namespace */
 enum weir_bridge_netfilter weir_query_bridge_netfilter(int family);
 
+/* The pod of an endpoint; NULL: it is not a pod of Kubernetes. */
+const struct weir_pod *weir_query_pod(const struct weird *d, const struct weir_endpoint *ep);
 /* Why the endpoint is not enforced, in words; NULL: it is. */
 const char *weir_query_unenforced(const struct weird *d, const struct weir_endpoint *ep);
 /* fn for each pod that runs on this node without a CNI ADD that weir saw. One

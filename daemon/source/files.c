@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "daemon/cluster/cluster.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/source/keep.h"
 #include "daemon/source/manifest.h"
@@ -381,6 +382,21 @@ static void closedir_p(DIR **dir)
 		closedir(*dir);
 }
 
+/* The order of the files tells nothing of which pod got its address first. */
+static void load_all(struct files *s, int dir)
+{
+	struct weir_world *w = &s->d->world;
+
+	pthread_mutex_lock(&w->lock);
+	weir_cluster_begin_list(w->cluster);
+	pthread_mutex_unlock(&w->lock);
+	for (size_t i = 0; i < s->n; i++)
+		load(s, s->items[i], dir);
+	pthread_mutex_lock(&w->lock);
+	weir_cluster_end_list(w->cluster);
+	pthread_mutex_unlock(&w->lock);
+}
+
 static int scan(struct files *s, struct weir_error *err)
 {
 	WEIR_CLEANUP(closedir_p) DIR *dir = opendir(s->path);
@@ -405,8 +421,7 @@ static int scan(struct files *s, struct weir_error *err)
 	s->folder.text[0] = 0;
 	s->unknown = false;
 	forget_unseen(s);
-	for (size_t i = 0; i < s->n; i++)
-		load(s, s->items[i], dirfd(dir));
+	load_all(s, dirfd(dir));
 	settle(s, dirfd(dir));
 	kick_if_changed(s, before);
 	return s->unknown ? weir_error_set(err, EAGAIN, "%s: a new file is still being written",

@@ -22,11 +22,11 @@ struct weir_compiler;
 int weir_compiler_new(struct weir_compiler **ret);
 void weir_compiler_free(struct weir_compiler **c);
 
-/* -EEXIST when the name is taken, -ENOMEM. Pods: host-network and finished
- * ones and those without an address are accepted and have no identity; an
- * address that two pods claim is the last one's until that is removed. A pod
- * in a namespace that does not exist (yet) is matched as if its namespace had
- * only the label kubernetes.io/metadata.name. */
+/* -EEXIST when the name (of a pod: with this uid) is taken, -ENOMEM. Pods
+ * without addresses of their own (weir_pod_has_addrs) are accepted and have no
+ * identity; whose an address is that several claim, weir_pod_compare_claims()
+ * says, in whatever order they were added. A pod in a namespace that does not exist (yet) is
+ * matched as if its namespace had only the label kubernetes.io/metadata.name. */
 int weir_compiler_add_namespace(struct weir_compiler *c, const struct weir_namespace *ns);
 int weir_compiler_remove_namespace(struct weir_compiler *c, const struct weir_namespace *ns);
 int weir_compiler_add_pod(struct weir_compiler *c, const struct weir_pod *pod);
@@ -93,6 +93,9 @@ struct weir_identity_info {
 int weir_compiler_identities(const struct weir_compiler *c,
 			     int (*fn)(void *data, const struct weir_identity_info *info),
 			     void *data);
+/* Whose the address is, as of the last commit; NULL: no pod's. */
+const struct weir_pod *weir_compiler_pod_at(const struct weir_compiler *c,
+					    const struct weir_addr *addr);
 uint32_t weir_compiler_identity_of(const struct weir_compiler *c, const struct weir_addr *addr);
 const struct weir_ruleset *weir_compiler_ruleset_of(const struct weir_compiler *c,
 						    const struct weir_pod *pod,

@@ -41,6 +41,21 @@ struct weir_named_port {
 	uint8_t protocol;
 };
 
+/* Which of all pods that ever had a name: 128 bits. A UUID, or the 32 hex digits
+ * of a static pod, as they are; any other text by its hash. All zero: not known. */
+struct weir_uid {
+	uint8_t bytes[16];
+};
+/* NULL and "" give the unknown one. */
+struct weir_uid weir_uid_parse(const char *text);
+bool weir_uid_equal(const struct weir_uid *a, const struct weir_uid *b);
+bool weir_uid_known(const struct weir_uid *uid);
+/* Nothing says that they are of two pods: equal, or one is not known. */
+bool weir_uid_fits(const struct weir_uid *a, const struct weir_uid *b);
+/* As a UUID, into buf, which it returns; "" when unknown. */
+#define WEIR_UID_STRLEN 37
+const char *weir_uid_format(const struct weir_uid *uid, char *buf);
+
 #define WEIR_POD_ADDRS_MAX 8
 
 struct weir_pod {
@@ -50,14 +65,31 @@ struct weir_pod {
 	const char *workload_kind; /* "Deployment", "StatefulSet", ...; NULL: none */
 	const char *workload;
 	const struct weir_labels *labels;
+	struct weir_uid uid; /* of a mirror pod: that of its static pod, which CNI knows */
+	int64_t created;     /* YYYYMMDDhhmmss, UTC; 0: not known */
+	uint64_t since;	     /* set by the daemon: when it got its addresses, in no unit */
 	bool host_network;
-	bool finished; /* phase Succeeded or Failed: its address may be somebody else's by now */
-	bool local;    /* set by the daemon: an endpoint of this node, to be enforced */
+	bool finished;	  /* phase Succeeded or Failed: its address may be another's by now */
+	bool terminating; /* has a deletionTimestamp */
+	bool local;	  /* set by the daemon: a pod of this node, to be enforced */
+	bool endpoint;	  /* set by the daemon: CNI told its addresses, and they are in use */
+	bool gone;	  /* set by the daemon: CNI took its addresses back */
 	uint8_t n_addrs;
 	uint16_t n_ports;
 	struct weir_addr *addrs;       /* status.podIPs, or the CNI result for a local one */
 	struct weir_named_port *ports; /* of all containers; sorted by name, protocol */
 };
+
+/* Are its addresses its own? */
+static inline bool weir_pod_has_addrs(const struct weir_pod *p)
+{
+	return p->n_addrs && !p->host_network && !p->finished && !p->gone;
+}
+/* Two pods say that they have the same address: > 0 when it is a's. An endpoint
+ * comes before what only an API server tells, then who got it later; of two
+ * that were told at the same time, the one that is not terminating, then the
+ * one created later. A total order over pods of different name or uid. */
+int weir_pod_compare_claims(const struct weir_pod *a, const struct weir_pod *b);
 
 struct weir_node {
 	const char *name;

@@ -13,7 +13,8 @@
 #include "weir/cleanup.h"
 #include "weir/object.h"
 
-#define HASH_LABEL "pod-template-hash"
+#define HASH_LABEL	  "pod-template-hash"
+#define MIRROR_ANNOTATION "kubernetes.io/config.mirror"
 
 /* --- named ports ------------------------------------------------------------ */
 
@@ -150,6 +151,58 @@ static int decode_workload(struct weir_decoder *d, const cJSON *metadata, struct
 	return 0;
 }
 
+/* --- which one, and since when -------------------------------------------------- */
+
+/* The API server gives the mirror of a static pod a uid of its own; kubelet
+ * tells CNI the static pod's, which it notes in the annotation. */
+static int decode_uid(struct weir_decoder *d, const struct weir_path *path, const cJSON *metadata,
+		      struct weir_pod *pod)
+{
+	struct weir_path at = weir_path_key(path, "annotations");
+	const cJSON *annotations = NULL;
+	const char *uid = NULL, *mirror = NULL;
+	int r = weir_field_text(d, path, metadata, "uid", &uid);
+
+	if (r == 0)
+		r = weir_field_object(d, path, metadata, "annotations", &annotations);
+	if (r == 0)
+		r = weir_field_text(d, &at, annotations, MIRROR_ANNOTATION, &mirror);
+	if (r == 0)
+		pod->uid = weir_uid_parse(mirror && *mirror ? mirror : uid);
+	return r;
+}
+
+/* RFC 3339 in UTC, as API servers write it: its digits are a number that grows
+ * with time. 0 for anything else. */
+static int64_t digits_of(const char *time)
+{
+	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
+	int64_t n = 0;
+
+	if (!time || strlen(time) != strlen(form))
+		return 0;
+	for (size_t i = 0; form[i]; i++) {
+		bool digit = time[i] >= '0' && time[i] <= '9';
+
+		if (form[i] == 'd' ? !digit : time[i] != form[i])
+			return 0;
+		if (digit)
+			n = n * 10 + (time[i] - '0');
+	}
+	return n;
+}
+
+static int decode_life(struct weir_decoder *d, const struct weir_path *path, const cJSON *metadata,
+		       struct weir_pod *pod)
+{
+	const char *created = NULL;
+	int r = weir_field_text(d, path, metadata, "creationTimestamp", &created);
+
+	pod->created = digits_of(created);
+	pod->terminating = weir_field(metadata, "deletionTimestamp") != NULL;
+	return r;
+}
+
 /* --- the pod -------------------------------------------------------------------- */
 
 static int decode_addrs(struct weir_decoder *d, const struct weir_path *path, const cJSON *status,
@@ -218,6 +271,10 @@ static int decode_pod(struct weir_decoder *d, const cJSON *json, struct weir_pod
 	if (r == 0)
 		r = weir_field_labels(d, &meta, metadata, "labels", NULL, &pod->labels);
 	if (r == 0)
+		r = decode_uid(d, &meta, metadata, pod);
+	if (r == 0)
+		r = decode_life(d, &meta, metadata, pod);
+	if (r == 0)
 		r = decode_workload(d, metadata, pod);
 	if (r == 0)
 		r = decode_spec(d, json, pod);
@@ -283,6 +340,9 @@ static int copy_manifest(struct weir_pool *pool, const struct weir_pod *like, st
 	pod->workload_kind = weir_string_ref(like->workload_kind);
 	pod->workload = weir_string_ref(like->workload);
 	pod->labels = weir_labels_ref(like->labels);
+	pod->uid = like->uid;
+	pod->created = like->created;
+	pod->terminating = like->terminating;
 	pod->host_network = like->host_network;
 	pod->finished = like->finished;
 	pod->ports = like->ports;

@@ -361,6 +361,18 @@ struct weir_connection make_connection(const char *src, const char *dst, uint8_t
 
 /* --- the judge that only reads the objects ------------------------------------ */
 
+/* As the comment of weir_pod_compare_claims() words it. */
+static bool has_better_claim(const struct weir_pod *a, const struct weir_pod *b)
+{
+	int r = a->endpoint - b->endpoint;
+
+	r = r ?: (int)a->since - (int)b->since;
+	r = r ?: b->terminating - a->terminating;
+	r = r ?: (int)a->created - (int)b->created;
+	r = r ?: strcmp(a->namespace_, b->namespace_);
+	return (r ?: strcmp(a->name, b->name)) > 0;
+}
+
 static const struct weir_pod *pod_at(const struct objects *o, const struct weir_addr *a)
 {
 	const struct weir_pod *best = NULL;
@@ -368,7 +380,10 @@ static const struct weir_pod *pod_at(const struct objects *o, const struct weir_
 	for (size_t i = 0; i < o->n_pods; i++) {
 		const struct weir_pod *p = o->pods[i];
 
-		for (size_t j = 0; j < p->n_addrs && !p->host_network && !p->finished; j++) {
+		if (p->host_network || p->finished || p->gone ||
+		    (best && !has_better_claim(p, best)))
+			continue;
+		for (size_t j = 0; j < p->n_addrs; j++) {
 			if (weir_addr_compare(&p->addrs[j], a) == 0)
 				best = p;
 		}

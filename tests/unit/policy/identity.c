@@ -93,20 +93,51 @@ static void test_prefix_in_force(void **state)
 	assert_int_equal(identity("10.0.0.7"), WEIR_IDENTITY_WORLD_4);
 }
 
-/* An address that two pods claim is the last one's, until that goes. */
+static struct weir_pod *claimant(const char *name, const char *labels)
+{
+	return make_pod(&bag, "n", name, labels, "10.0.0.1", NULL, true);
+}
+
+/* Both orders of addition; then the loser alone. */
+static void expect_claim(struct weir_pod *winner, struct weir_pod *loser)
+{
+	for (int turn = 0; turn < 2; turn++) {
+		weir_compiler_add_pod(compiler, turn ? winner : loser);
+		weir_compiler_add_pod(compiler, turn ? loser : winner);
+		commit();
+		assert_int_equal(identity("10.0.0.1"), identity("10.0.0.2"));
+		weir_compiler_remove_pod(compiler, winner);
+		commit();
+		assert_int_equal(identity("10.0.0.1"), identity("10.0.0.3"));
+		weir_compiler_remove_pod(compiler, loser);
+		commit();
+	}
+}
+
+/* Each is the winner by one thing only, and loses by all that count less. */
 static void test_claimed_twice(void **state)
 {
-	const struct weir_pod *b;
+	struct weir_pod *a = claimant("b", "app=web"), *b = claimant("a", "app=db");
 
-	add_pod("a", "app=web", "10.0.0.1", NULL);
 	add_pod("like-a", "app=web", "10.0.0.2", NULL);
-	b = add_pod("b", "app=db", "10.0.0.1", NULL);
 	add_pod("like-b", "app=db", "10.0.0.3", NULL);
-	commit();
-	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.3"));
-	weir_compiler_remove_pod(compiler, b);
-	commit();
-	assert_int_equal(identity("10.0.0.1"), identity("10.0.0.2"));
+	expect_claim(a, b); /* by name: any order will do, as long as there is one */
+	a->name = b->name;
+	a->uid.bytes[0] = 1;
+	expect_claim(a, b);
+	b->uid.bytes[0] = 2;
+	a->created = 1;
+	expect_claim(a, b);
+	b->created = 2;
+	b->terminating = true;
+	expect_claim(a, b);
+	a->terminating = true;
+	b->terminating = false;
+	a->since = 1;
+	expect_claim(a, b);
+	b->since = 2;
+	a->endpoint = true;
+	expect_claim(a, b);
 }
 
 /* Host network and finished pods have no address of their own. */

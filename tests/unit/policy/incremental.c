@@ -29,8 +29,6 @@ struct world {
 	const struct weir_namespace *namespaces[NAMESPACES];
 	const struct weir_pod *pods[PODS];
 	const struct weir_policy *policies[POLICIES + CLUSTER_POLICIES];
-	uint32_t order[PODS]; /* of addition: the last claim to an address holds */
-	uint32_t clock;
 };
 
 static uint32_t roll(struct world *w, uint32_t n)
@@ -148,6 +146,11 @@ static struct weir_pod *random_pod(struct world *w, unsigned i)
 		p->n_addrs = 1;
 	p->host_network = !roll(w, 12);
 	p->finished = !roll(w, 12);
+	p->gone = !roll(w, 12);
+	p->endpoint = p->local && roll(w, 2);
+	p->since = roll(w, 3);
+	p->terminating = roll(w, 2);
+	p->created = roll(w, 2);
 	return p;
 }
 
@@ -189,7 +192,6 @@ static void change_pod(struct world *w)
 	if (w->pods[i])
 		assert_int_equal(weir_compiler_remove_pod(w->compiler, w->pods[i]), 0);
 	w->pods[i] = roll(w, 4) ? random_pod(w, i) : NULL;
-	w->order[i] = ++w->clock;
 	if (w->pods[i])
 		assert_int_equal(weir_compiler_add_pod(w->compiler, w->pods[i]), 0);
 }
@@ -205,11 +207,20 @@ static void change_policy(struct world *w)
 		assert_int_equal(weir_compiler_add_policy(w->compiler, w->policies[i]), 0);
 }
 
-/* Remove and add again: the same object for a policy, an equal one for a pod.
- * Only pods whose addresses nobody else claims: the others' order counts. */
+/* Remove and add again: the same namespace, an equal policy and pod. */
 static void touch_something(struct world *w)
 {
 	unsigned i = roll(w, POLICIES + CLUSTER_POLICIES), n = roll(w, NAMESPACES);
+	unsigned k = roll(w, PODS);
+
+	if (w->pods[k]) {
+		struct weir_pod *pod = bag_alloc(&w->bag, 1, sizeof(*pod));
+
+		*pod = *w->pods[k];
+		weir_compiler_remove_pod(w->compiler, w->pods[k]);
+		w->pods[k] = pod;
+		assert_int_equal(weir_compiler_add_pod(w->compiler, pod), 0);
+	}
 
 	if (w->policies[i]) {
 		struct weir_policy *p = bag_alloc(&w->bag, 1, sizeof(*p));
@@ -246,11 +257,9 @@ static void gather(const struct world *w, struct objects *o)
 		if (w->namespaces[i])
 			o->namespaces[o->n_namespaces++] = w->namespaces[i];
 	}
-	for (uint32_t t = 1; t <= w->clock; t++) { /* in the order of addition */
-		for (unsigned i = 0; i < PODS; i++) {
-			if (pods[i] && w->order[i] == t)
-				o->pods[o->n_pods++] = pods[i];
-		}
+	for (unsigned i = 0; i < PODS; i++) {
+		if (pods[i])
+			o->pods[o->n_pods++] = pods[i];
 	}
 	for (unsigned i = 0; i < POLICIES + CLUSTER_POLICIES; i++) {
 		if (w->policies[i])

@@ -64,6 +64,59 @@ static void test_pod(void **state)
 	weir_pod_free(pool, &p);
 }
 
+static void expect_uid(const char *text, const char *as_uuid)
+{
+	struct weir_uid uid = weir_uid_parse(text);
+	char buf[WEIR_UID_STRLEN];
+
+	assert_string_equal(weir_uid_format(&uid, buf), as_uuid);
+}
+
+static void test_uid(void **state)
+{
+	struct weir_uid none = weir_uid_parse(""), a, b;
+
+	expect_uid(NULL, "");
+	expect_uid("", "");
+	expect_uid("6ba7b810-9dad-11d1-80b4-00C04fd430c8", "6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+	expect_uid("6ba7b8109dad11d180b400c04fd430c8", "6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+	/* anything else is somebody, always the same, and never the unknown one */
+	a = weir_uid_parse("00000000-0000-0000-0000-000000000000");
+	b = weir_uid_parse("6ba7b810-9dad-11d1-80b4-00c04fd430cg");
+	assert_true(weir_uid_known(&a) && weir_uid_known(&b) && !weir_uid_known(&none));
+	assert_false(weir_uid_equal(&a, &b) || weir_uid_fits(&a, &b));
+	assert_true(weir_uid_fits(&a, &none) && weir_uid_fits(&none, &b));
+	none = weir_uid_parse("00000000-0000-0000-0000-000000000000");
+	assert_true(weir_uid_equal(&a, &none));
+}
+
+/* The mirror pod of a static one is known by the static one's uid. */
+static void test_pod_life(void **state)
+{
+	struct weir_pod *p = NULL;
+	char buf[WEIR_UID_STRLEN];
+
+	DECODE(weir_pod_decode,
+	       "{'metadata':{'name':'p','uid':'6ba7b810-9dad-11d1-80b4-00c04fd430c8',"
+	       "'creationTimestamp':'2026-01-02T03:04:05Z'}}",
+	       &p);
+	assert_string_equal(weir_uid_format(&p->uid, buf), "6ba7b810-9dad-11d1-80b4-00c04fd430c8");
+	assert_int_equal(p->created, 20260102030405);
+	assert_false(p->terminating);
+	weir_pod_free(pool, &p);
+	DECODE(weir_pod_decode,
+	       "{'metadata':{'name':'p','uid':'6ba7b810-9dad-11d1-80b4-00c04fd430c8',"
+	       "'deletionTimestamp':'2026-01-02T03:04:05Z','creationTimestamp':'yesterday',"
+	       "'annotations':{'kubernetes.io/config.mirror':'0123456789abcdef0123456789abcdef'}}}",
+	       &p);
+	assert_string_equal(weir_uid_format(&p->uid, buf), "01234567-89ab-cdef-0123-456789abcdef");
+	assert_int_equal(p->created, 0);
+	assert_true(p->terminating);
+	weir_pod_free(pool, &p);
+	REFUSED(weir_pod_decode, struct weir_pod, "{'metadata':{'name':'p','uid':7}}",
+		"metadata.uid: want a string (put it in quotes)");
+}
+
 /* Sorted by name; of init containers only those that go on running. */
 static void test_pod_ports(void **state)
 {
@@ -222,6 +275,7 @@ int main(void)
 		cmocka_unit_test(test_pod_ports),    cmocka_unit_test(test_workload),
 		cmocka_unit_test(test_refused_pods), cmocka_unit_test(test_pod_made_of_parts),
 		cmocka_unit_test(test_node),	     cmocka_unit_test(test_service),
+		cmocka_unit_test(test_uid),	     cmocka_unit_test(test_pod_life),
 	};
 
 	return cmocka_run_group_tests(tests, open_pool, close_pool);

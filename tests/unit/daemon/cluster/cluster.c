@@ -14,6 +14,7 @@
 static struct weir_pool *pool;
 static struct weir_compiler *compiler;
 static struct weir_cluster *cluster;
+static const struct weir_uid unknown;
 
 static int setup(void **state)
 {
@@ -65,7 +66,7 @@ static void set_local(const char *name, const char *ip)
 {
 	struct weir_addr a = addr(ip);
 
-	assert_int_equal(weir_cluster_set_local(cluster, "shop", name, &a, 1), 0);
+	assert_int_equal(weir_cluster_set_local(cluster, "shop", name, &unknown, &a, 1, false), 0);
 }
 
 static void commit(size_t endpoints)
@@ -103,7 +104,7 @@ static void endpoint_without_manifest(void **state)
 	commit(1);
 	assert_null(app_of("web"));
 	assert_string_equal(at("10.0.0.1"), "web");
-	weir_cluster_remove_local(cluster, "shop", "web");
+	weir_cluster_remove_local(cluster, "shop", "web", &unknown);
 	commit(0);
 	assert_null(weir_cluster_pod(cluster, "shop", "web"));
 	assert_string_equal(at("10.0.0.1"), "nobody");
@@ -121,9 +122,16 @@ static void manifest_after_endpoint(void **state)
 	set_pod("web", "two", "here", "10.9.9.9");
 	commit(1);
 	assert_string_equal(app_of("web"), "two");
+	/* it goes on as what it was, until CNI takes it away */
 	weir_cluster_remove_pod(cluster, "shop", "web");
 	commit(1);
-	assert_null(app_of("web"));
+	assert_string_equal(app_of("web"), "two");
+	set_local("web", "10.0.0.2");
+	commit(1);
+	assert_string_equal(app_of("web"), "two");
+	weir_cluster_remove_local(cluster, "shop", "web", &unknown);
+	commit(0);
+	assert_null(weir_cluster_pod(cluster, "shop", "web"));
 }
 
 static void endpoint_after_manifest(void **state)
@@ -139,7 +147,7 @@ static void endpoint_after_manifest(void **state)
 	commit(1);
 	assert_string_equal(at("10.0.0.1"), "nobody");
 	assert_string_equal(at("10.0.0.2"), "web");
-	weir_cluster_remove_local(cluster, "shop", "web");
+	weir_cluster_remove_local(cluster, "shop", "web", &unknown);
 	commit(0);
 	assert_string_equal(at("10.9.9.9"), "web");
 }
@@ -153,7 +161,7 @@ static void pods_that_ran_before(void **state)
 	set_local("old", "10.0.0.1");
 	commit(1);
 	/* DEL: the manifest may stay for a while; its address is free for others */
-	weir_cluster_remove_local(cluster, "shop", "old");
+	weir_cluster_remove_local(cluster, "shop", "old", &unknown);
 	commit(0);
 }
 
@@ -161,11 +169,15 @@ static void newest_has_the_address(void **state)
 {
 	set_pod("a", "one", "elsewhere", "10.0.0.1");
 	set_pod("b", "one", "elsewhere", "10.0.0.1");
+	commit(0);
 	assert_string_equal(at("10.0.0.1"), "b");
+	/* news of the older one do not make it the newest */
+	set_pod("a", "two", "elsewhere", "10.0.0.1");
 	commit(0);
+	assert_string_equal(at("10.0.0.1"), "b");
 	weir_cluster_remove_pod(cluster, "shop", "b");
-	assert_string_equal(at("10.0.0.1"), "a");
 	commit(0);
+	assert_string_equal(at("10.0.0.1"), "a");
 }
 
 /* "gone" has left, "web" has its address; the news of "gone" come late. */
@@ -190,7 +202,7 @@ static void removing_what_is_not_there(void **state)
 	weir_cluster_remove_pod(cluster, "shop", "none");
 	weir_cluster_remove_namespace(cluster, "none");
 	weir_cluster_remove_policy(cluster, "NetworkPolicy", "shop", "none");
-	weir_cluster_remove_local(cluster, "shop", "none");
+	weir_cluster_remove_local(cluster, "shop", "none", &unknown);
 	commit(0);
 }
 
