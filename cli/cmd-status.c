@@ -59,15 +59,42 @@ static void print_state(const struct weirctl *ctl, const cJSON *result)
 	}
 }
 
+static void print_files(const struct weirctl *ctl, const cJSON *source)
+{
+	printf("%s %s: %.0f files, %.0f objects\n", weirctl_text(source, "kind"),
+	       weirctl_text(source, "path"), weirctl_number(source, "files"),
+	       weirctl_number(source, "objects"));
+}
+
+/* Kinds of which the API server tells nothing now: how long, and why. */
+static void print_kubernetes(const struct weirctl *ctl, const cJSON *source)
+{
+	const cJSON *item;
+	char text[512];
+
+	printf("%s %s%s\n", weirctl_text(source, "kind"), weirctl_text(source, "server"),
+	       weirctl_true(source, "ready") ? "" : ": not all has been listed yet");
+	cJSON_ArrayForEach (item, weirctl_member(source, "collections")) {
+		if (weirctl_true(item, "current"))
+			continue;
+		snprintf(text, sizeof(text), "%s: no news for %.0f s: %s",
+			 weirctl_text(item, "kind"), weirctl_number(item, "silentMs") / 1000,
+			 weirctl_text(item, "error"));
+		line(ctl, "");
+		bad(ctl, text);
+	}
+}
+
 static void print_source(const struct weirctl *ctl, const cJSON *result)
 {
 	const cJSON *source = weirctl_member(result, "source"), *item;
 	const cJSON *cluster = weirctl_member(result, "cluster");
 
 	line(ctl, "source");
-	printf("%s %s: %.0f files, %.0f objects\n", weirctl_text(source, "kind"),
-	       weirctl_text(source, "path"), weirctl_number(source, "files"),
-	       weirctl_number(source, "objects"));
+	if (weirctl_member(source, "collections"))
+		print_kubernetes(ctl, source);
+	else
+		print_files(ctl, source);
 	cJSON_ArrayForEach (item, weirctl_member(source, "broken")) {
 		line(ctl, "");
 		printf("%sbroken%s %s\n", weirctl_style(ctl, WEIRCTL_BAD),

@@ -31,6 +31,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/cni/local.h \
 	daemon/cni/methods.c \
 	daemon/cni/methods.h \
+	daemon/cni/pending.c \
+	daemon/cni/pending.h \
 	daemon/cni/result.c \
 	daemon/cni/result.h \
 	daemon/config/config.c \
@@ -64,7 +66,25 @@ daemon_libweird_a_SOURCES = \
 	daemon/http/http.c \
 	daemon/http/http.h \
 	daemon/http/metrics.c \
+	daemon/kube/backoff.c \
+	daemon/kube/backoff.h \
+	daemon/kube/base64.c \
+	daemon/kube/base64.h \
+	daemon/kube/event.c \
+	daemon/kube/internal.h \
+	daemon/kube/items.c \
+	daemon/kube/items.h \
 	daemon/kube/kube.h \
+	daemon/kube/kubeconfig.c \
+	daemon/kube/kubeconfig.h \
+	daemon/kube/lines.c \
+	daemon/kube/lines.h \
+	daemon/kube/multi.c \
+	daemon/kube/reflector.c \
+	daemon/kube/reflector.h \
+	daemon/kube/request.c \
+	daemon/kube/server.c \
+	daemon/kube/transfer.c \
 	daemon/node/addrs.c \
 	daemon/node/addrs.h \
 	daemon/numbers.c \
@@ -105,6 +125,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/rpc/request.h \
 	daemon/rpc/server.c \
 	daemon/rpc/server.h \
+	daemon/source/broken.c \
 	daemon/source/catalog.c \
 	daemon/source/files.c \
 	daemon/source/fingerprint.c \
@@ -112,6 +133,10 @@ daemon_libweird_a_SOURCES = \
 	daemon/source/keep.c \
 	daemon/source/keep.h \
 	daemon/source/kinds.c \
+	daemon/source/kube-metrics.c \
+	daemon/source/kubernetes.c \
+	daemon/source/kubernetes.h \
+	daemon/source/listed.c \
 	daemon/source/manifest.h \
 	daemon/source/object.c \
 	daemon/source/source.h \

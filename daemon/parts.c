@@ -184,7 +184,11 @@ static void close_reconcile(struct weird *d)
 
 static int open_source(struct weird *d, struct weir_error *err)
 {
-	return weir_source_files_open(d, d->config->files.path, &d->source, err);
+	const struct weir_config *config = d->config;
+
+	return *config->files.path ? weir_source_files_open(d, config->files.path, &d->source, err)
+				   : weir_source_kubernetes_open(d, config->kubernetes.kubeconfig,
+								 &d->source, err);
 }
 
 static void close_source(struct weird *d)

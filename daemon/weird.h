@@ -15,11 +15,12 @@
 #include "daemon/world.h"
 #include "weir/backend.h"
 
-struct weir_source;	/* daemon/source/source.h */
-struct weir_reconcile;	/* daemon/reconcile/reconcile.h */
-struct weir_http;	/* daemon/http/http.h */
-struct weir_node_addrs; /* daemon/node/addrs.h */
-struct weird_numbering; /* daemon/flows.c */
+struct weir_source;	 /* daemon/source/source.h */
+struct weir_reconcile;	 /* daemon/reconcile/reconcile.h */
+struct weir_http;	 /* daemon/http/http.h */
+struct weir_node_addrs;	 /* daemon/node/addrs.h */
+struct weird_numbering;	 /* daemon/flows.c */
+struct weir_cni_pending; /* daemon/cni/pending.c */
 
 struct weird {
 	uv_loop_t *loop;
@@ -35,6 +36,7 @@ struct weird {
 	struct weir_rpc_server *rpc;
 	struct weir_http *http;
 	struct weir_node_addrs *node_addrs;
+	struct weir_cni_pending *pending;  /* ADDs that wait for their pod */
 	struct weird_numbering *numbering; /* of flow records */
 	int64_t started;		   /* seconds since the epoch */
 	char boot[40];			   /* boot id of the node */

@@ -8,6 +8,7 @@
 
 #include "daemon/cni/local.h"
 #include "daemon/cni/methods.h"
+#include "daemon/cni/pending.h"
 #include "daemon/reconcile/reconcile.h"
 #include "weir/cleanup.h"
 #include "weir/log.h"
@@ -85,6 +86,8 @@ void weir_cni_add(struct weird *d, const cJSON *params, struct weir_rpc_reply *r
 
 	if (weir_cni_endpoint(params, &ep, &code, &err) < 0)
 		weir_rpc_reply_error(reply, code, "ADD: the request cannot be used", err.text);
+	else if (weir_cni_must_wait(d, ep))
+		weir_cni_wait(d, params, &ep, reply, add);
 	else
 		add(d, params, &ep, reply);
 }

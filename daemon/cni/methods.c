@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "daemon/cni/local.h"
+#include "daemon/cni/pending.h"
 #include "daemon/reconcile/reconcile.h"
 #include "weir/cleanup.h"
 #include "weir/log.h"
@@ -60,6 +61,7 @@ void weir_cni_del(struct weird *d, const cJSON *params, struct weir_rpc_reply *r
 	const char *ifname = weir_cni_param(params, "ifname");
 	struct weir_error err = { .text = "" };
 
+	weir_cni_abandon(d, container, *ifname ? ifname : NULL);
 	if (weir_cni_forget(d, container, *ifname ? ifname : NULL, &err) < 0) {
 		weir_rpc_reply_error(reply, WEIR_RPC_IO_FAILURE,
 				     "DEL: the endpoint could not be removed", err.text);

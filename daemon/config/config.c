@@ -110,5 +110,9 @@ int weir_config_complete(struct weir_config *config, struct weir_error *err)
 		return weir_error_set(err, EINVAL,
 				      "flows.curve.clients: means nothing without "
 				      "flows.curve.secret");
+	if (*config->files.path && *config->kubernetes.kubeconfig)
+		return weir_error_set(err, EINVAL,
+				      "source: there is one source: files.path or "
+				      "kubernetes.kubeconfig, not both");
 	return check_addresses(config, err);
 }

@@ -26,6 +26,9 @@ struct weir_config_prefixes {
 /* "set" writes a kernel setting that is not as it must be, "check" only says so */
 enum weir_config_setting { WEIR_SETTING_SET, WEIR_SETTING_CHECK };
 
+/* what CNI ADD does with a pod that the API server has not told of in time */
+enum weir_config_unknown_pod { WEIR_UNKNOWN_POD_FAIL, WEIR_UNKNOWN_POD_ISOLATE };
+
 /* Checked and complete: every member has a value. */
 struct weir_config {
 	char *node;			       /* name of this node */
@@ -40,8 +43,15 @@ struct weir_config {
 	unsigned nflog_group;
 	unsigned bridge_netfilter; /* weir_config_setting */
 	struct {
-		char *path;
+		char *kubeconfig; /* "": the service account of the pod that weird runs in */
+	} kubernetes;
+	struct {
+		char *path; /* "": the source is Kubernetes */
 	} files;
+	struct {
+		unsigned unknown_pod;	 /* weir_config_unknown_pod */
+		unsigned pod_timeout_ms; /* how long ADD waits for a pod to be known */
+	} cni;
 	struct {
 		struct weir_config_strings publish; /* ZeroMQ addresses to bind */
 		struct weir_config_strings connect; /* ZeroMQ addresses to connect to */

@@ -23,7 +23,8 @@
 #define MIB	(1024 * KIB)
 #define GIB	(1024 * MIB)
 
-static const char *const settings[] = { "set", "check", NULL }; /* weir_config_setting */
+static const char *const unknown_pods[] = { "fail", "isolate", NULL }; /* weir_config_unknown_pod */
+static const char *const settings[] = { "set", "check", NULL };	       /* weir_config_setting */
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL }; /* log.h */
 static const char *const formats[] = { "kv", "json", NULL }; /* weir_log_format */
 
@@ -33,8 +34,15 @@ const struct weir_config_key weir_config_keys[] = {
 	    "name of this node, as in the Node object; empty: the host name"),
 	KEY("backend", TEXT, backend, "auto",
 	    "who enforces: auto, or the name of a backend"),
-	KEY("source.files.path", PATH, files.path, "/etc/weir/manifests",
-	    "folder of manifests"),
+	KEY("source.kubernetes.kubeconfig", PATH, kubernetes.kubeconfig, "",
+	    "how to reach the API server; empty: the service account of weird's own pod"),
+	KEY("source.files.path", PATH, files.path, "",
+	    "folder of manifests in place of an API server; empty: none"),
+	KEY("cni.unknownPod", CHOICE, cni.unknown_pod, "fail",
+	    "a pod of which the API server has not told in time: its ADD fails, or it starts isolated",
+	    .choices = unknown_pods),
+	KEY("cni.podTimeout", DURATION, cni.pod_timeout_ms, "3s",
+	    "how long ADD waits for the API server to tell of the pod", .min = 0, .max = 60 * SECONDS),
 	KEY("rpc", PATH, rpc, "/run/weir/weird.sock",
 	    "unix socket for the CNI plugin and weirctl"),
 	KEY("metrics", TEXT, metrics, "127.0.0.1:9571",

@@ -229,6 +229,8 @@ char *weir_page_metrics(struct weird *d, unsigned *ret_status)
 		last = m->name;
 		print_metric(out, &s, m);
 	}
+	if (d->source->ops->metrics)
+		d->source->ops->metrics(d->source, out);
 	fputs("# HELP weir_rpc_requests_total Requests answered, by method (empty: none that "
 	      "exists).\n"
 	      "# TYPE weir_rpc_requests_total counter\n",

@@ -10,14 +10,16 @@
 
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/source/source.h"
+#include "weir/cleanup.h"
 
 enum { POLL_MS = 10, TIMEOUT_DEFAULT_MS = 30000, TIMEOUT_MAX_MS = 3600 * 1000 };
 
 struct waiter {
 	uv_timer_t timer;
 	struct weird *d;
-	struct weir_rpc_reply *reply;
-	uint64_t deadline; /* ms of uv_now() */
+	struct weir_rpc_reply *reply; /* NULL: answered */
+	bool syncing;		      /* the source has yet to say that it has told all */
+	uint64_t deadline;	      /* ms of uv_now() */
 };
 
 static void answer(struct weir_rpc_reply *reply, const struct weir_reconcile_state *state)
@@ -33,56 +35,75 @@ static void on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-static void on_timer(uv_timer_t *timer)
+static void end(struct waiter *w)
 {
-	struct waiter *w = timer->data;
+	uv_close((uv_handle_t *)&w->timer, on_closed);
+}
+
+static void look(struct waiter *w)
+{
 	struct weir_reconcile_state state;
 
 	weir_reconcile_state(w->d->reconcile, &state);
-	if (state.in_sync)
-		answer(w->reply, &state);
-	else if (uv_now(timer->loop) >= w->deadline)
-		weir_rpc_reply_error(w->reply, WEIR_RPC_TIMEOUT, "not in sync within the timeout",
-				     state.error[0] ? state.error : NULL);
+	if (state.in_sync && !w->syncing)
+		answer(weir_take(w->reply), &state);
+	else if (uv_now(w->timer.loop) >= w->deadline)
+		weir_rpc_reply_error(weir_take(w->reply), WEIR_RPC_TIMEOUT,
+				     "not in sync within the timeout",
+				     w->syncing	      ? "the source has not told all yet"
+				     : state.error[0] ? state.error
+						      : NULL);
 	else
 		return;
-	uv_close((uv_handle_t *)timer, on_closed);
+	/* the source still has a pointer to w: on_synced ends it */
+	uv_timer_stop(&w->timer);
+	if (!w->syncing)
+		end(w);
 }
 
-static void wait_for(struct weird *d, uint64_t timeout_ms, struct weir_rpc_reply *reply)
+static void on_timer(uv_timer_t *timer)
 {
-	struct waiter *w = calloc(1, sizeof(*w));
+	look(timer->data);
+}
 
+/* In force at once, or as soon as the reconciler's retries succeed. */
+static void on_synced(void *data, const struct weir_error *err)
+{
+	struct waiter *w = data;
+
+	w->syncing = false;
+	if (w->reply && err) {
+		weir_rpc_reply_error(weir_take(w->reply), WEIR_RPC_FAILED,
+				     "the source cannot be read", err->text);
+	}
+	if (!w->reply) {
+		end(w);
+		return;
+	}
+	weir_reconcile_now(w->d->reconcile, NULL);
+	look(w);
+}
+
+void weir_query_wait(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
+{
+	struct waiter *w;
+	double timeout_ms;
+
+	if (weir_query_number(params, "timeoutMs", TIMEOUT_MAX_MS, TIMEOUT_DEFAULT_MS, reply,
+			      &timeout_ms) < 0)
+		return;
+	w = calloc(1, sizeof(*w));
 	if (!w) {
 		weir_rpc_reply_error(reply, WEIR_RPC_FAILED, "out of memory", NULL);
 		return;
 	}
 	w->d = d;
 	w->reply = reply;
-	w->deadline = uv_now(d->loop) + timeout_ms;
+	w->syncing = true;
+	w->deadline = uv_now(d->loop) + (uint64_t)timeout_ms;
 	uv_timer_init(d->loop, &w->timer);
 	uv_unref((uv_handle_t *)&w->timer);
 	w->timer.data = w;
 	uv_timer_start(&w->timer, on_timer, POLL_MS, POLL_MS);
-}
-
-void weir_query_wait(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
-{
-	struct weir_reconcile_state state;
-	struct weir_error err = { "" };
-	double timeout_ms;
-
-	if (weir_query_number(params, "timeoutMs", TIMEOUT_MAX_MS, TIMEOUT_DEFAULT_MS, reply,
-			      &timeout_ms) < 0)
-		return;
-	if (d->source && d->source->ops->sync(d->source, &err) < 0) {
-		weir_rpc_reply_error(reply, WEIR_RPC_FAILED, "the source cannot be read", err.text);
-		return;
-	}
-	if (weir_reconcile_now(d->reconcile, NULL) == 0) {
-		weir_reconcile_state(d->reconcile, &state);
-		answer(reply, &state);
-		return;
-	}
-	wait_for(d, (uint64_t)timeout_ms, reply);
+	d->source->ops->sync(d->source, on_synced, w);
 }

@@ -29,7 +29,6 @@ struct weir_reconcile {
 	struct weird *d;
 	uv_timer_t soon, retry, settle;
 	int open;	 /* handles that are not closed yet */
-	bool synced;	 /* the source has been read once */
 	bool full;	 /* the next run compares and repairs */
 	unsigned failed; /* runs in a row */
 	struct weir_reconcile_state state;
@@ -173,27 +172,18 @@ static void note_success(struct weir_reconcile *r)
 	uv_timer_stop(&r->retry);
 }
 
-/* Before the first run: without the policies there is nothing to enforce. */
-static int sync_once(struct weir_reconcile *r, struct weir_error *err)
-{
-	int code;
-
-	if (r->synced)
-		return 0;
-	code = r->d->source->ops->sync(r->d->source, err);
-	r->synced = code == 0;
-	return code < 0 ? weir_error_prefix(err, code, "source") : 0;
-}
-
 int weir_reconcile_now(struct weir_reconcile *r, struct weir_error *err)
 {
 	uint64_t start = now_us();
 	struct weir_error mine = { "" };
 	int code;
 
-	code = sync_once(r, &mine);
+	/* without the policies there is nothing to enforce */
+	code = r->d->source->ops->ready(r->d->source, &mine);
 	uv_timer_stop(&r->soon);
-	if (code == 0)
+	if (code < 0)
+		weir_error_prefix(&mine, code, "source");
+	else
 		code = run(r, &mine);
 	r->state.runs++;
 	r->state.last_us = now_us() - start;

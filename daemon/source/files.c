@@ -54,6 +54,7 @@ struct files {
 	struct file **items; /* sorted by name */
 	size_t n;
 	bool unknown;		  /* a file is being written that was never read */
+	bool ready;		  /* the whole folder was read once */
 	bool pruned;		  /* no copies are left of files that went before we came */
 	struct weir_error folder; /* why it cannot be read; "" */
 };
@@ -456,9 +457,20 @@ static void on_change(void *data, const char *name)
 
 /* --- as a source ------------------------------------------------------------------ */
 
-static int files_sync(struct weir_source *source, struct weir_error *err)
+static int files_ready(struct weir_source *source, struct weir_error *err)
 {
-	return scan((struct files *)source, err);
+	struct files *s = (struct files *)source;
+	int r = s->ready ? 0 : scan(s, err);
+
+	s->ready |= r == 0;
+	return r;
+}
+
+static void files_sync(struct weir_source *source, weir_source_done *done, void *data)
+{
+	struct weir_error err;
+
+	done(data, scan((struct files *)source, &err) < 0 ? &err : NULL);
 }
 
 static void add_broken(cJSON *list, const char *file, const char *error)
@@ -531,6 +543,7 @@ static void files_close(struct weir_source *source)
 
 static const struct weir_source_ops files_ops = {
 	.name = "files",
+	.ready = files_ready,
 	.sync = files_sync,
 	.status = files_status,
 	.counts = files_counts,

@@ -9,7 +9,6 @@
 
 #include "daemon/cluster/cluster.h"
 #include "daemon/source/manifest.h"
-#include "weir/cleanup.h"
 #include "weir/near.h"
 
 static int not_taken(int r, struct weir_error *err)
@@ -82,17 +81,50 @@ static void remove_networkpolicy(struct weir_world *w, const char *ns, const cha
 	weir_cluster_remove_policy(w->cluster, "NetworkPolicy", ns, name);
 }
 
-static const struct weir_kind kinds[] = {
-	{ "Namespace", "v1", false, false, set_namespace, remove_namespace },
-	{ "Pod", "v1", true, false, set_pod, remove_pod },
-	{ "Node", "v1", false, false, set_node, remove_node },
-	{ "Service", "v1", true, false, set_service, remove_service },
-	{ "NetworkPolicy", "networking.k8s.io/v1", true, true, set_networkpolicy,
-	  remove_networkpolicy },
+/* Pods that have ended have no address any more. */
+#define NOT_FINISHED "fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed"
+
+const struct weir_kind weir_kinds[] = {
+	{ .kind = "Namespace",
+	  .api_version = "v1",
+	  .object = WEIR_OBJECT_NAMESPACE,
+	  .collection = "/api/v1/namespaces",
+	  .set = set_namespace,
+	  .remove = remove_namespace },
+	{ .kind = "Pod",
+	  .api_version = "v1",
+	  .object = WEIR_OBJECT_POD,
+	  .namespaced = true,
+	  .collection = "/api/v1/pods",
+	  .query = NOT_FINISHED,
+	  .set = set_pod,
+	  .remove = remove_pod },
+	{ .kind = "Node",
+	  .api_version = "v1",
+	  .object = WEIR_OBJECT_NODE,
+	  .collection = "/api/v1/nodes",
+	  .set = set_node,
+	  .remove = remove_node },
+	{ .kind = "Service",
+	  .api_version = "v1",
+	  .object = WEIR_OBJECT_SERVICE,
+	  .namespaced = true,
+	  .collection = "/api/v1/services",
+	  .set = set_service,
+	  .remove = remove_service },
+	{ .kind = "NetworkPolicy",
+	  .api_version = "networking.k8s.io/v1",
+	  .object = WEIR_OBJECT_POLICY,
+	  .namespaced = true,
+	  .policy = true,
+	  .collection = "/apis/networking.k8s.io/v1/networkpolicies",
+	  .set = set_networkpolicy,
+	  .remove = remove_networkpolicy },
 	/* policy that is not enforced is an error, never a note */
-	{ "ClusterNetworkPolicy", NULL, false, true, NULL, NULL },
-	{ "AdminNetworkPolicy", NULL, false, true, NULL, NULL },
-	{ "BaselineAdminNetworkPolicy", NULL, false, true, NULL, NULL },
+	{ .kind = "ClusterNetworkPolicy", .policy = true },
+	{ .kind = "AdminNetworkPolicy", .policy = true },
+	{ .kind = "BaselineAdminNetworkPolicy", .policy = true },
+	{ .kind = NULL },
 };
 
 /* One letter in four may be wrong: no kind of Kubernetes is that close to one
@@ -105,14 +137,14 @@ static bool is_near(const char *word, const char *kind)
 const struct weir_kind *weir_kind_find(const char *kind, bool *ret_misspelt)
 {
 	*ret_misspelt = false;
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(kinds); i++) {
-		if (!strcmp(kinds[i].kind, kind))
-			return &kinds[i];
+	for (const struct weir_kind *k = weir_kinds; k->kind; k++) {
+		if (!strcmp(k->kind, kind))
+			return k;
 	}
 	*ret_misspelt = true;
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(kinds); i++) {
-		if (is_near(kind, kinds[i].kind))
-			return &kinds[i];
+	for (const struct weir_kind *k = weir_kinds; k->kind; k++) {
+		if (is_near(kind, k->kind))
+			return k;
 	}
 	return NULL;
 }

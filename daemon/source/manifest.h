@@ -9,6 +9,7 @@
  * its last good state, the others of the text take effect. A text that cannot
  * be read at all keeps the last good state of all its objects.
  */
+#include "daemon/cluster/cluster.h"
 #include "daemon/cluster/registry.h"
 #include "daemon/world.h"
 #include "weir/doc.h"
@@ -18,13 +19,20 @@
 struct weir_kind {
 	const char *kind;
 	const char *api_version; /* NULL: no version of it is supported */
+	enum weir_object_kind object;
 	bool namespaced;
 	bool policy;
+	/* Where an API server has them (NULL: not asked for), with this query; it
+	 * may not have them at all when they are optional (a CRD). */
+	const char *collection, *query;
+	bool optional;
 	/* Decode and put into the cluster / take out. World lock held. */
 	int (*set)(struct weir_world *world, const cJSON *json, struct weir_error *err);
 	void (*remove)(struct weir_world *world, const char *ns, const char *name);
 };
 
+/* Ended by one without a name. */
+extern const struct weir_kind weir_kinds[];
 /* The kind of that name, or the one that it is so close to that it must be
  * meant. NULL: a kind that is of no concern to weir. */
 const struct weir_kind *weir_kind_find(const char *kind, bool *ret_misspelt);

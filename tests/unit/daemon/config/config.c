@@ -75,7 +75,7 @@ static void unknown_keys(void **state)
 	assert_refused(
 		"node: a\nflow: 1\n",
 		"weird.yaml:2: unknown key \"flow\": did you mean \"flows\"? valid here: "
-		"node, backend, source, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
+		"node, backend, source, cni, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
 		"nflogGroup, bridgeNetfilter, flows");
 	assert_refused("log:\n  colour: red\n",
 		       "weird.yaml:2: unknown key \"log.colour\": valid here: level, format");
