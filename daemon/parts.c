@@ -66,6 +66,8 @@ static int open_world(struct weird *d, struct weir_error *err)
 
 	pthread_mutex_init(&w->lock, NULL);
 	w->node = d->config->node;
+	/* an API server knows all pods of the node; a folder of manifests need not */
+	d->isolate_unknown = !*d->config->files.path;
 	if (weir_pool_new(&w->pool) < 0 || weir_compiler_new(&w->compiler) < 0 ||
 	    weir_cluster_new(w->pool, w->compiler, &w->cluster) < 0 ||
 	    weir_cluster_set_node_name(w->cluster, w->node) < 0)

@@ -86,9 +86,6 @@ void weir_cluster_reap(struct weir_cluster *c);
  * address: as of the last commit. */
 const struct weir_pod *weir_cluster_pod(const struct weir_cluster *c, const char *ns,
 					const char *name);
-/* The source has told of this very pod. uid NULL: of one with that name. */
-bool weir_cluster_knows(const struct weir_cluster *c, const char *ns, const char *name,
-			const char *uid);
 const struct weir_pod *weir_cluster_pod_by_addr(const struct weir_cluster *c,
 						const struct weir_addr *addr);
 /* The pod of an endpoint, as it was set with weir_cluster_set_local. */

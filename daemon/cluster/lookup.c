@@ -47,12 +47,6 @@ bool weir_cluster_knows(const struct weir_cluster *c, const char *ns, const char
 	return manifest && weir_uid_fits(uid, &manifest->uid);
 }
 
-bool weir_cluster_knows(const struct weir_cluster *c, const char *ns, const char *name,
-			const char *uid)
-{
-	return find(c, WEIR_OBJECT_POD, ns, name) != NULL;
-}
-
 const struct weir_pod *weir_cluster_pod_by_addr(const struct weir_cluster *c,
 						const struct weir_addr *addr)
 {

@@ -33,7 +33,9 @@ struct weir_cni_pending {
 /* Without the lock: the flow thread changes nothing. */
 static bool is_known(const struct weird *d, const struct weir_endpoint *ep)
 {
-	return weir_cluster_knows(d->world.cluster, ep->namespace_, ep->pod, ep->uid);
+	struct weir_uid uid = weir_uid_parse(ep->uid);
+
+	return weir_cluster_knows(d->world.cluster, ep->namespace_, ep->pod, &uid);
 }
 
 bool weir_cni_must_wait(const struct weird *d, const struct weir_endpoint *ep)

@@ -66,6 +66,19 @@ static void remove_pod(struct weir_world *w, const char *ns, const char *name)
 	weir_cluster_remove_pod(w->cluster, ns, name);
 }
 
+/* The pod of a StatefulSet has its successor's name; ADD may have told of that
+ * before the watch tells of this one's end. */
+static void forget_pod(struct weir_world *w, const cJSON *json)
+{
+	struct weir_pod *pod;
+	struct weir_error err;
+
+	if (weir_pod_decode(w->pool, json, &pod, &err) < 0)
+		return;
+	weir_cluster_remove_pod_uid(w->cluster, pod->namespace_, pod->name, &pod->uid);
+	weir_pod_free(w->pool, &pod);
+}
+
 static void remove_node(struct weir_world *w, const char *ns, const char *name)
 {
 	weir_cluster_remove_node(w->cluster, name);
@@ -98,7 +111,8 @@ const struct weir_kind weir_kinds[] = {
 	  .collection = "/api/v1/pods",
 	  .query = NOT_FINISHED,
 	  .set = set_pod,
-	  .remove = remove_pod },
+	  .remove = remove_pod,
+	  .forget = forget_pod },
 	{ .kind = "Node",
 	  .api_version = "v1",
 	  .object = WEIR_OBJECT_NODE,

@@ -110,7 +110,10 @@ static void on_removed(void *data, const cJSON *object)
 	if (!name)
 		return;
 	pthread_mutex_lock(&w->lock);
-	c->kind->remove(w, ns, name);
+	if (c->kind->forget)
+		c->kind->forget(w, object);
+	else
+		c->kind->remove(w, ns, name);
 	pthread_mutex_unlock(&w->lock);
 	weir_broken_clear(&c->source->broken, c->kind->kind, ns, name);
 }

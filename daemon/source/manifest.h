@@ -29,6 +29,9 @@ struct weir_kind {
 	/* Decode and put into the cluster / take out. World lock held. */
 	int (*set)(struct weir_world *world, const cJSON *json, struct weir_error *err);
 	void (*remove)(struct weir_world *world, const char *ns, const char *name);
+	/* Take out the object that json was, unless another has come in its place
+	 * under the same name. NULL: names of this kind are not used again so soon. */
+	void (*forget)(struct weir_world *world, const cJSON *json);
 };
 
 /* Ended by one without a name. */
