@@ -46,7 +46,8 @@ int weir_endpoints_remove(struct weir_endpoints *eps, const char *container_id, 
 			  struct weir_error *err);
 struct weir_endpoint *weir_endpoints_find(const struct weir_endpoints *eps,
 					  const char *container_id, const char *ifname);
-struct weir_endpoint *weir_endpoints_first(const struct weir_endpoints *eps); /* then ->next */
+/* Then ->next: in the order in which they were added, also after a restart. */
+struct weir_endpoint *weir_endpoints_first(const struct weir_endpoints *eps);
 size_t weir_endpoints_count(const struct weir_endpoints *eps);
 /* Is its netns still the one it was? */
 bool weir_endpoint_alive(const struct weir_endpoint *ep);

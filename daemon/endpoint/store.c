@@ -18,7 +18,7 @@
 
 struct weir_endpoints {
 	int dir;
-	struct weir_endpoint *first, **last;
+	struct weir_endpoint *first; /* in the order in which they were added */
 	size_t count;
 };
 
@@ -51,11 +51,14 @@ bool weir_endpoint_alive(const struct weir_endpoint *ep)
 	       st.st_ino == ep->netns_ino;
 }
 
-static void append(struct weir_endpoints *eps, struct weir_endpoint *ep)
+static void insert(struct weir_endpoints *eps, struct weir_endpoint *ep)
 {
-	ep->next = NULL;
-	*eps->last = ep;
-	eps->last = &ep->next;
+	struct weir_endpoint **at = &eps->first;
+
+	while (*at && (*at)->added <= ep->added)
+		at = &(*at)->next;
+	ep->next = *at;
+	*at = ep;
 	eps->count++;
 }
 
@@ -65,8 +68,6 @@ static struct weir_endpoint *take_out(struct weir_endpoints *eps, struct weir_en
 	struct weir_endpoint *ep = *at;
 
 	*at = ep->next;
-	if (eps->last == &ep->next)
-		eps->last = at;
 	eps->count--;
 	ep->next = NULL;
 	return ep;
@@ -110,7 +111,7 @@ static void load_one(struct weir_endpoints *eps, const char *name,
 	if (!ends_with(name, ".json"))
 		return;
 	if (weir_endpoint_read(eps->dir, name, &ep, &err) == 0) {
-		append(eps, ep);
+		insert(eps, ep);
 		return;
 	}
 	set_aside(eps, name);
@@ -147,7 +148,6 @@ int weir_endpoints_open(const char *dir, struct weir_endpoints **ret,
 	eps = calloc(1, sizeof(*eps));
 	if (!eps)
 		return weir_error_errno(err, ENOMEM, "%s", dir);
-	eps->last = &eps->first;
 	eps->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = eps->dir < 0 ? -errno : load(eps, note, data);
 	if (r < 0) {
@@ -192,7 +192,7 @@ int weir_endpoints_add(struct weir_endpoints *eps, struct weir_endpoint **ep,
 		else
 			at = &(*at)->next;
 	}
-	append(eps, weir_take(*ep));
+	insert(eps, weir_take(*ep));
 	if (ret_replaced)
 		*ret_replaced = weir_take(replaced);
 	return 0;

@@ -131,6 +131,27 @@ static void test_same_key_is_replaced(void **state)
 	assert_string_equal(weir_endpoints_find(eps, "c1", "eth0")->pod, "new");
 }
 
+/* Whose an address is that two ADDs gave depends on it. */
+static void test_order_of_additions(void **state)
+{
+	static const char *const order[] = { "c2", "c0", "c1" };
+	struct weir_endpoints *eps = *state;
+	const struct weir_endpoint *ep;
+	struct weir_error err;
+
+	for (int i = 2; i >= 0; i--) {
+		struct weir_endpoint *one = make(order[i], "eth0", "web");
+
+		one->added = 100 + i;
+		assert_int_equal(weir_endpoints_add(eps, &one, NULL, &err), 0);
+	}
+	*state = eps = reopen(eps);
+	ep = weir_endpoints_first(eps);
+	for (int i = 0; i < 3; i++, ep = ep->next)
+		assert_string_equal(ep->container_id, order[i]);
+	assert_null(ep);
+}
+
 static void test_removed_with_all_interfaces(void **state)
 {
 	struct weir_endpoints *eps = *state;
@@ -205,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_survives),
 		TEST(test_same_key_is_replaced),
+		TEST(test_order_of_additions),
 		TEST(test_removed_with_all_interfaces),
 		TEST(test_leftovers_and_broken_files),
 		TEST(test_names_that_are_no_files),
