@@ -70,7 +70,10 @@ def reap_dead():
 
 class Pod(Place):
     def __init__(self, node, namespace, name, uid=None):
-        super().__init__(f"{node.netns}-{namespace}-{name}")
+        netns = f"{node.netns}-{namespace}-{name}"
+        while os.path.exists(f"{RUN_NETNS}/{netns}"):
+            netns += "-again"  # one of the same name, which is being replaced
+        super().__init__(netns)
         self.namespace = namespace
         self.name = name
         self.container = f"{namespace}-{name}-{os.urandom(6).hex()}"
@@ -160,8 +163,8 @@ class Node:
         with open(self.path("weird.yaml"), "w") as f:
             json.dump(config, f, indent=1)  # JSON is YAML
 
-    def start(self, timeout=20.0):
-        """Starts weird and returns when it answers and is in sync."""
+    def start(self, timeout=20.0, sync=True):
+        """Starts weird and returns when it answers and (unless told otherwise) is in sync."""
         self.write_config()
         binary = os.path.join(BUILD, "daemon", "weird")
         with open(self.log_path, "a") as log:
@@ -169,7 +172,9 @@ class Node:
                                            stderr=log, stdout=log, stdin=subprocess.DEVNULL,
                                            env={**os.environ, **self.env})
         end = time.monotonic() + timeout
-        while not os.path.exists(self.rpc) or self.weirctl("wait", "--timeout", "1s").returncode:
+        answers = (0,) if sync else (0, 1)
+        asked = ("wait", "--timeout", "1s") if sync else ("-o", "json", "status")
+        while not os.path.exists(self.rpc) or self.weirctl(*asked).returncode not in answers:
             if self.process.poll() is not None:
                 raise RuntimeError(f"weird ended with {self.process.returncode}:\n{self.log()}")
             if time.monotonic() > end:

@@ -51,14 +51,14 @@ class Probe:
 
 
 class Field:
-    def __init__(self, test, primary, pods, listen):
-        """pods: "namespace/name", ..."""
-        self.node = Node(test, primary)
+    def __init__(self, test, primary, pods, listen, node=None):
+        """pods: "namespace/name", ...; node: one that has them, in place of a new one."""
+        self.node = node or Node(test, primary)
         self.judge = Judge()
         self.probe = None
         self.probes = self.again = 0
         try:
-            for pod in pods:
+            for pod in set(pods) - set(self.node.pods):
                 self.node.add_pod(*pod.split("/"), manifest=False)
             self.outside = self.node.add_outside("world")
             self.places = {key: (p.addr(4), p.addr(6)) for key, p in self.node.pods.items()}

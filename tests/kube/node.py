@@ -3,17 +3,28 @@
 to the server: node.write_manifest() applies them, node.remove_manifest() deletes them, and
 node.add_pod() does what the scheduler and the kubelet do.
 
-    with ApiServer("mytest") as server, KubeNode("mytest", server) as node:
+    def test_default_deny(node):
         web = node.add_pod("shop", "web", {"app": "web"})
+        node.write_manifest("deny", ...)
+        eventually(lambda: not node.host.reach(web.addr(4), 80))
+
+    if __name__ == "__main__":
+        main(__file__, [test_default_deny])
+
+One server is shared by the tests of a file. node.wait() makes weird list everything anew: to
+see what its watches do, look until it is there (eventually).
 """
+import contextlib
 import json
 import os
-import threading
+import re
+import sys
 
+import apiserver  # puts tests/e2e on the path
 import yaml
-from apiserver import TOP, ApiServer  # noqa: F401 - puts tests/e2e on the path
-from client import Client
-from fixture import Node
+from apiserver import TOP, ApiServer
+from fixture import BUILD, Node, Skip, eventually
+from fixture import main as run_tests
 
 CONF = os.path.join(TOP, "conf/kubernetes")
 HOME, ACCOUNT = "weir-system", "weird"  # as conf/kubernetes has them
@@ -47,9 +58,8 @@ class KubeNode(Node):
         self.api = server.api
         self.name = name
         self._applied = {}  # name of a manifest: what it held
-        self._known = set()  # namespaces that exist
+        self._state = {}  # what was applied last, by key
         self._uids = {}
-        self._lock = threading.Lock()
         config = dict(config or {})
         super().__init__(test, config=config, start=False, **kwargs)
         self.link = server.attach(self.host)
@@ -74,23 +84,34 @@ class KubeNode(Node):
     def write_manifest(self, name, content):
         objects = [self._complete(obj) for obj in documents(content)]
         for obj in objects:
-            if "namespace" in obj["metadata"]:
-                self._need_namespace(obj["metadata"]["namespace"])
-            made = self.api.apply({k: v for k, v in obj.items() if k != "status"})
-            if obj["kind"] == "Pod":
-                self._uids[obj["metadata"]["namespace"], obj["metadata"]["name"]] = made["metadata"]["uid"]
-            if "status" in obj:
-                self.api.set_status(*key(obj), obj["status"])
+            self._apply(obj)
         now = {key(obj) for obj in objects}
         for gone in self._applied.get(name, set()) - now:
-            self.api.delete(*gone)
+            self._delete(gone)
         self._applied[name] = now
 
     def remove_manifest(self, name):
         if name not in self._applied:
             raise FileNotFoundError(name)
         for gone in self._applied.pop(name):
-            self.api.delete(*gone)
+            self._delete(gone)
+
+    def _apply(self, obj):
+        if self._state.get(key(obj)) == obj:
+            return
+        namespace = obj["metadata"].get("namespace")
+        if namespace and ("Namespace", None, namespace) not in self._state:
+            self.write_namespace(namespace)
+        made = self.api.apply({k: v for k, v in obj.items() if k != "status"})
+        if "status" in obj:
+            self.api.set_status(*key(obj), obj["status"])
+        self._uids[key(obj)] = made["metadata"]["uid"]
+        self._state[key(obj)] = obj
+
+    def _delete(self, gone):
+        self._state.pop(gone, None)
+        self._uids.pop(gone, None)
+        self.api.delete(*gone)
 
     def _complete(self, obj):
         """With what the server insists on and a manifest of a test leaves out."""
@@ -102,17 +123,10 @@ class KubeNode(Node):
                 obj["spec"]["nodeName"] = self.name
         return obj
 
-    def _need_namespace(self, name):
-        with self._lock:
-            if name not in self._known:
-                if not self.api.get("Namespace", None, name):
-                    self.write_namespace(name)
-                self._known.add(name)
-
     # --- pods
 
     def pod_uid(self, namespace, name):
-        return self._uids.get((namespace, name))
+        return self._uids.get(("Pod", namespace, name))
 
     def add_pod(self, namespace, name, labels=None, ports=(), manifest=True):
         pod = super().add_pod(namespace, name, labels, ports, manifest)
@@ -127,19 +141,76 @@ class KubeNode(Node):
             "hostIP": "192.0.2.1"})
 
 
+    def far_pod(self, namespace, name, labels, place):
+        """The object of a pod on another node; its addresses are those of the place."""
+        self.write_manifest(f"pod-{namespace}-{name}", remote_pod(namespace, name, place.addrs, labels))
+
+    # --- what weird says
+
+    def collection(self, kind):
+        """How weird follows the objects of this kind."""
+        found = [c for c in self.query("status")["source"]["collections"] if c["kind"] == kind]
+        assert len(found) == 1, f"{kind}: {found}"
+        return found[0]
+
+    def current(self, timeout=30.0):
+        """Returns when weird follows all collections."""
+        eventually(lambda: all(c["current"] for c in self.query("status")["source"]["collections"]),
+                   timeout, "all collections are followed")
+
+    def close(self):
+        super().close()
+        with contextlib.suppress(OSError):
+            for gone in sorted(self._state, key=lambda k: k[0] == "Namespace"):
+                self.api.delete(*gone)
+        self._state.clear()
+
+
 def key(obj):
     return obj["kind"], obj["metadata"].get("namespace"), obj["metadata"]["name"]
 
 
-def remote_pod(namespace, name, addr, labels=None, node="node-2"):
-    """The Pod object of a pod that runs somewhere else, as fill() takes it."""
+def remote_pod(namespace, name, addrs, labels=None, node="node-2"):
+    """The Pod object of a pod that runs somewhere else."""
     return {
         "apiVersion": "v1", "kind": "Pod",
-        "metadata": {"namespace": namespace, "name": name, "labels": labels or {},
-                     "uid": f"{namespace}-{name}", "creationTimestamp": "2024-01-01T00:00:00Z"},
+        "metadata": {"namespace": namespace, "name": name, "labels": labels or {}},
         "spec": {"nodeName": node, "containers": [{"name": "main", "image": "none"}]},
-        "status": {"phase": "Running", "podIP": addr, "podIPs": [{"ip": addr}]},
+        "status": {"phase": "Running", "podIP": addrs[0], "podIPs": [{"ip": a} for a in addrs]},
     }
 
 
-__all__ = ["ApiServer", "Client", "KubeNode", "documents", "install_account", "remote_pod"]
+def policy(namespace, name, spec):
+    return {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+            "metadata": {"namespace": namespace, "name": name}, "spec": spec}
+
+
+def refused(server):
+    """Requests of weird that its rights did not cover; there must be none."""
+    asked = {(e["verb"], e["group"], e["resource"], e["subresource"])
+             for e in server.audit() if e["code"] == 403}
+    return [" ".join(filter(None, what)) for what in asked]
+
+
+def main(path, tests, flags=(), **options):
+    """The tests of a file with one server. options: of KubeNode."""
+    name = re.sub(r"[^a-z0-9]", "", os.path.splitext(os.path.basename(path))[0].lower())[:20]
+    try:
+        server = ApiServer("k" + name, flags)
+    except Skip as why:
+        print(f"skip: {why}")
+        sys.exit(77)
+    status = 0
+    with server:
+        try:
+            run_tests(path, tests, lambda test: KubeNode("k" + test, server, **options))
+        except SystemExit as end:
+            status = end.code
+        for what in refused(server):
+            print(f"FAIL weird may not {what}: conf/kubernetes/rbac.yaml does not say so")
+            status = 1
+    sys.exit(status)
+
+
+__all__ = ["BUILD", "TOP", "KubeNode", "apiserver", "documents", "eventually", "install_account", "main",
+           "policy", "remote_pod"]

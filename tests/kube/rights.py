@@ -2,8 +2,9 @@
 """The rights in conf/kubernetes, asked of a real API server: weird may what it does, and no more."""
 import sys
 
-from node import ACCOUNT, HOME, ApiServer, Client, install_account
-from fixture import Skip
+from node import ACCOUNT, HOME, install_account
+from apiserver import ApiServer, Skip
+from client import Client
 
 WORLD = ("namespaces", "nodes", "pods", "services", "networkpolicies.networking.k8s.io",
          "clusternetworkpolicies.policy.networking.k8s.io")
