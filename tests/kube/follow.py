@@ -15,26 +15,6 @@ IN_TIME = 3.0  # seconds; a busy machine, not what it takes
 FRIENDS = {"podSelector": {"matchLabels": {"app": "web"}},
            "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"team": "a"}},
                                   "podSelector": {"matchLabels": {"app": "friend"}}}]}]}
-CRD = {
-    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-    "metadata": {"name": "clusternetworkpolicies.policy.networking.k8s.io",
-                 # names under k8s.io want to know who approved them
-                 "annotations": {"api-approved.kubernetes.io": "unapproved, a test"}},
-    "spec": {
-        "group": "policy.networking.k8s.io", "scope": "Cluster",
-        "names": {"kind": "ClusterNetworkPolicy", "listKind": "ClusterNetworkPolicyList",
-                  "plural": "clusternetworkpolicies", "singular": "clusternetworkpolicy"},
-        "versions": [{
-            "name": "v1alpha2", "served": True, "storage": True, "subresources": {"status": {}},
-            "schema": {"openAPIV3Schema": {
-                "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]},
-}
-DENY_ALL = {
-    "apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy",
-    "metadata": {"name": "nobody"},
-    "spec": {"tier": "Admin", "priority": 10, "subject": {"namespaces": {}},
-             "ingress": [{"name": "nobody", "action": "Deny", "from": [{"namespaces": {}}]}]},
-}
 
 
 def becomes(expected, src, dst, what="", timeout=IN_TIME):
@@ -112,7 +92,7 @@ def test_labels_and_policies(node):
         "peer is gone": (lambda: node.remove_manifest("pod-guests-far"),
                          lambda: node.far_pod("guests", "far", {"app": "friend"}, far)),
     }
-    for number in range(15):
+    for number in range(10):
         name = rng.choice(sorted(ways))
         deny, allow = ways[name]
         deny()
@@ -180,7 +160,7 @@ def test_address_reused(node):
     names = ("friend", "other")
     node.far_pod("guests", "friend", {"app": "friend"}, far)
     becomes(True, far, web, "the first of the address")
-    for number in range(6):
+    for number in range(6):  # the friend is the last
         goes, comes = names[number % 2], names[(number + 1) % 2]
         if number % 3 == 0:  # the new one is told of before the old one is gone
             node.far_pod("guests", comes, {"app": comes}, far)
@@ -190,33 +170,11 @@ def test_address_reused(node):
             node.far_pod("guests", comes, {"app": comes}, far)
         becomes(comes == "friend", far, web, f"{number}: {comes}")
     # a pod that has ended keeps its address in its status
-    node.far_pod("guests", "friend", {"app": "friend"}, far)
-    node.api.set_status("Pod", "guests", "friend", {"phase": "Running"})
-    node.remove_manifest("pod-guests-other")
-    becomes(True, far, web, "alone again")
     node.api.set_status("Pod", "guests", "friend", {"phase": "Succeeded"})
     node.far_pod("guests", "other", {"app": "other"}, far)
     becomes(False, far, web, "the first one has ended")
 
 
-def test_kind_comes_and_goes(node):
-    """ClusterNetworkPolicy: its CRD is installed while weird runs, removed, and installed again."""
-    assert node.collection("ClusterNetworkPolicy")["absent"], "there is no CRD yet"
-    web, client = serve(node), node.add_pod("shop", "client")
-    becomes(True, client, web, "no policy")
-    for _ in range(2):
-        node.api.apply(CRD)
-        made = eventually(lambda: node.api.request("POST", node.api.collection("ClusterNetworkPolicy"),
-                                                   DENY_ALL)[0] == 201, 20, "the CRD is served")
-        assert made
-        took = becomes(False, client, web, "denied for the cluster", 60)
-        node.api.delete("CustomResourceDefinition", None, CRD["metadata"]["name"])
-        gone = becomes(True, client, web, "the kind is gone", 60)
-        print(f"     heard of the CRD within {took:.1f} s, of its end within {gone:.1f} s")
-        eventually(lambda: node.api.get("CustomResourceDefinition", None, CRD["metadata"]["name"]) is None,
-                   20, "the CRD is deleted")
-
-
 if __name__ == "__main__":
     main(__file__, [test_many_pods, test_labels_and_policies, test_many_changes_at_once,
-                    test_replaced_under_its_name, test_address_reused, test_kind_comes_and_goes])
+                    test_replaced_under_its_name, test_address_reused])

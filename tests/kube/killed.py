@@ -3,7 +3,7 @@
 traffic. Afterwards one more start finds nothing to do in the kernel."""
 import os
 
-os.environ.setdefault("WEIR_KILLS", "15")
+os.environ.setdefault("WEIR_KILLS", "50")
 
 from node import main  # noqa: E402
 from kill import test_kill_under_traffic  # noqa: E402 pylint: disable=wrong-import-order
