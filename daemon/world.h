@@ -22,4 +22,16 @@ struct weir_world {
 	struct weir_addr *node_addrs;	/* sorted */
 	size_t n_guards;		/* ranges from which local pods get addresses */
 	struct weir_prefix *guards;
+	/* What has happened until now is to be looked at before the world is another
+	 * one. Without the lock; NULL: nobody looks. */
+	void (*before_change)(void *data);
+	void *before_data;
 };
+
+/* What the main thread locks with when it is going to change something. */
+static inline void weir_world_lock_to_change(struct weir_world *w)
+{
+	if (w->before_change)
+		w->before_change(w->before_data);
+	pthread_mutex_lock(&w->lock);
+}

@@ -40,6 +40,11 @@ static int kernel_read(struct weir_flow_source *s, int fd, unsigned budget, stru
 	return weir_conntrack_read(&k->conntrack, fd, budget, err);
 }
 
+static uint32_t kernel_queued(struct weir_flow_source *s, int fd)
+{
+	return weir_nlsock_queued(fd);
+}
+
 static int kernel_poll_counters(struct weir_flow_source *s, struct weir_error *err)
 {
 	struct kernel_source *k = (struct kernel_source *)s;
@@ -60,6 +65,7 @@ static void kernel_close(struct weir_flow_source *s)
 static const struct weir_flow_source_ops kernel_ops = {
 	.fds = kernel_fds,
 	.read = kernel_read,
+	.queued = kernel_queued,
 	.poll_counters = kernel_poll_counters,
 	.close = kernel_close,
 };

@@ -17,6 +17,9 @@
 
 #include "weir/cleanup.h"
 
+#define MESSAGE_MIN    256u
+#define QUEUED_UNKNOWN 65536u
+
 /* An unprivileged process may not exceed net.core.rmem_max: take what is to
  * be had, losses are counted anyway. */
 static void set_buffer(int fd, uint32_t bytes)
@@ -154,6 +157,18 @@ int weir_nlsock_read(struct weir_nlsock *s, struct weir_nlsock_read *ret)
 	if (errno == EINTR)
 		ret->more = true;
 	return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+}
+
+/* The kernel tells how much memory they take, bookkeeping included, and that alone
+ * is more than 256 bytes a message. */
+uint32_t weir_nlsock_queued(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof(info);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) < 0)
+		return QUEUED_UNKNOWN;
+	return info[SK_MEMINFO_RMEM_ALLOC] / MESSAGE_MIN + 1;
 }
 
 /*

@@ -46,6 +46,9 @@ int weir_nlsock_send(struct weir_nlsock *s, const struct nlmsghdr *request);
 /* Take what is there, up to one batch; never waits. */
 int weir_nlsock_read(struct weir_nlsock *s, struct weir_nlsock_read *ret);
 
+/* At most so many messages wait on the socket. */
+uint32_t weir_nlsock_queued(int fd);
+
 /* Message i of the last read; *ret_len 0 when it did not fit its buffer. */
 static inline const uint8_t *weir_nlsock_message(const struct weir_nlsock *s, unsigned i,
 						 size_t *ret_len)

@@ -56,7 +56,7 @@ int weir_cni_update_local(struct weird *d, const char *namespace_, const char *p
 	if (n > WEIR_POD_ADDRS_MAX)
 		return weir_error_set(err, E2BIG, "%s/%s has more than %d addresses", namespace_,
 				      pod, WEIR_POD_ADDRS_MAX);
-	pthread_mutex_lock(&d->world.lock);
+	weir_world_lock_to_change(&d->world);
 	if (n)
 		r = weir_cluster_set_local(d->world.cluster, namespace_, pod, &uid, addrs, n,
 					   d->isolate_unknown);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The flow thread: waits for the kernel and for subscribers, reads events in
- * batches, and takes the world's lock for one batch at a time. What an event
- * means is follow.c's business. Opened by main, stopped by main.
+ * batches, and takes the world's lock for one batch at a time. Before the world
+ * changes the main thread reads in its place: a flow thread that the scheduler
+ * keeps waiting must not explain a connection by policies that came after it.
+ * What an event means is follow.c's business. Opened by main, stopped by main.
  */
 #include "daemon/flow/pipeline.h"
 
@@ -28,7 +30,6 @@
  * the connection pays for the waking: let a few gather. */
 #define GATHER_NS 2000000ull
 #define NEVER	  UINT64_MAX
-#define DRAIN_NS  5000000ull
 
 struct weir_pipeline {
 	struct weir_pipeline_config config;
@@ -38,12 +39,10 @@ struct weir_pipeline {
 	struct weir_follow follow;
 	pthread_t thread;
 	bool running;
-	bool backlog; /* the last read has not taken all */
-	int wake;     /* eventfd: somebody wants something of the thread */
-	pthread_mutex_t wants_lock;
-	pthread_cond_t drained;
-	bool stopping;			 /* wanted: the end */
-	uint64_t drains, drains_done;	 /* wanted: all that the kernel has reported */
+	int wake;		    /* eventfd: the thread shall look what there is to do */
+	pthread_mutex_t turn, busy; /* enter(); all that follows but the stats */
+	bool backlog;		    /* the last read has not taken all */
+	bool stopping;
 	uint64_t next_update, next_poll; /* monotonic ns; the second: not before */
 	uint64_t next_complaint;
 	unsigned n; /* events read, not yet followed */
@@ -94,16 +93,26 @@ struct weir_flow_sink weir_pipeline_sink(struct weir_pipeline *p)
 	return (struct weir_flow_sink){ .flow = on_flow, .data = p };
 }
 
+/* The flow thread holds "busy" whenever it does not wait, and under load it lets
+ * go of it only to take it again. A mutex knows no queue: with "turn" whoever
+ * came second is the next. */
+static void enter(struct weir_pipeline *p)
+{
+	pthread_mutex_lock(&p->turn);
+	pthread_mutex_lock(&p->busy);
+	pthread_mutex_unlock(&p->turn);
+}
+
+static void leave(struct weir_pipeline *p)
+{
+	pthread_mutex_unlock(&p->busy);
+}
+
 static void init_locks(struct weir_pipeline *p)
 {
-	pthread_condattr_t clock;
-
+	pthread_mutex_init(&p->turn, NULL);
+	pthread_mutex_init(&p->busy, NULL);
 	pthread_mutex_init(&p->stats_lock, NULL);
-	pthread_mutex_init(&p->wants_lock, NULL);
-	pthread_condattr_init(&clock);
-	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->drained, &clock);
-	pthread_condattr_destroy(&clock);
 }
 
 int weir_pipeline_new(const struct weir_pipeline_config *config, struct weir_world *world,
@@ -191,7 +200,7 @@ static void gather(struct weir_pipeline *p, const struct pollfd *fds, int n)
 	const struct timespec pause = { .tv_nsec = GATHER_NS };
 	struct pollfd wake = { .fd = p->wake, .events = POLLIN };
 
-	for (int i = 0; i < n && !p->backlog; i++) {
+	for (int i = 0; i < n; i++) {
 		if (fds[i].revents) {
 			ppoll(&wake, 1, &pause, NULL);
 			return;
@@ -204,7 +213,6 @@ static void read_source(struct weir_pipeline *p, const struct pollfd *fds, int n
 	struct weir_error err;
 	int r;
 
-	gather(p, fds, n);
 	p->backlog = false;
 	for (int i = 0; i < n; i++) {
 		if (!fds[i].revents)
@@ -238,53 +246,22 @@ static int watch(struct pollfd *polls, int used, const int *fds, int n)
 	return used + n;
 }
 
-/* polls: [0] wake, then the source's, then the publisher's */
+/* polls: [0] wake, then the source's, then the publisher's. Lets the others in
+ * while it waits. */
 static int wait_for_work(struct weir_pipeline *p, struct pollfd *polls, int *ret_source)
 {
-	int fds[ALL_FDS], n = watch(polls, 0, &p->wake, 1);
+	int fds[ALL_FDS], n = watch(polls, 0, &p->wake, 1), ms = idle_ms(p), r;
+	bool backlog = p->backlog;
 
 	*ret_source = p->source->ops->fds(p->source, fds, SOURCE_FDS);
 	n = watch(polls, n, fds, *ret_source);
 	n = watch(polls, n, fds, weir_publisher_fds(p->publisher, fds, ALL_FDS - n));
-	return poll(polls, (nfds_t)n, idle_ms(p)) < 0 ? -errno : 0;
-}
-
-/* Reads what the kernel has got for us, but no longer than until the deadline:
- * it may report faster than we read. */
-static void drain(struct weir_pipeline *p, uint64_t deadline)
-{
-	struct weir_error err;
-	int fds[SOURCE_FDS], n, r;
-
-	n = p->source->ops->fds(p->source, fds, SOURCE_FDS);
-	for (int i = 0; i < n; i++) {
-		do {
-			r = p->source->ops->read(p->source, fds[i], BATCH, &err);
-			follow_batch(p);
-		} while (r >= (int)BATCH && clock_ns(CLOCK_MONOTONIC) < deadline);
-	}
-}
-
-/* What weir_pipeline_drain() and _stop() ask for; true: the end. */
-static bool serve_wants(struct weir_pipeline *p)
-{
-	uint64_t drains;
-	eventfd_t n;
-	bool stopping;
-
-	eventfd_read(p->wake, &n);
-	pthread_mutex_lock(&p->wants_lock);
-	stopping = p->stopping;
-	drains = p->drains;
-	pthread_mutex_unlock(&p->wants_lock);
-	if (stopping || drains == p->drains_done)
-		return stopping;
-	drain(p, clock_ns(CLOCK_MONOTONIC) + DRAIN_NS);
-	pthread_mutex_lock(&p->wants_lock);
-	p->drains_done = drains;
-	pthread_cond_broadcast(&p->drained);
-	pthread_mutex_unlock(&p->wants_lock);
-	return false;
+	leave(p);
+	r = poll(polls, (nfds_t)n, ms) < 0 ? -errno : 0;
+	if (r == 0 && !backlog && !polls[0].revents)
+		gather(p, polls + 1, *ret_source);
+	enter(p);
+	return r;
 }
 
 static void *run(void *data)
@@ -292,45 +269,73 @@ static void *run(void *data)
 	struct weir_pipeline *p = data;
 	struct pollfd polls[ALL_FDS];
 	int n_source, r;
+	eventfd_t n;
 
-	for (;;) {
+	enter(p);
+	while (!p->stopping) {
 		r = wait_for_work(p, polls, &n_source);
 		if (r == -EINTR)
 			continue;
-		if (r == 0 && polls[0].revents) {
-			if (serve_wants(p))
-				return NULL;
-		} else if (r == 0) {
+		eventfd_read(p->wake, &n);
+		if (r == 0)
 			read_source(p, polls + 1, n_source);
-		}
 		poll_counters(p);
 		tick(p);
 	}
+	leave(p);
+	return NULL;
 }
 
-bool weir_pipeline_drain(struct weir_pipeline *p, unsigned max_ms)
+static bool is_quiet(struct weir_pipeline *p)
 {
-	uint64_t end = clock_ns(CLOCK_MONOTONIC) + max_ms * 1000000ull, mine;
-	struct timespec until = { .tv_sec = (time_t)(end / SECOND_NS),
-				  .tv_nsec = (long)(end % SECOND_NS) };
-	bool done;
-	int r = 0;
+	int fds[SOURCE_FDS], n = p->source->ops->fds(p->source, fds, SOURCE_FDS);
+	struct pollfd polls[SOURCE_FDS];
 
-	pthread_mutex_lock(&p->wants_lock);
-	mine = ++p->drains;
-	eventfd_write(p->wake, 1);
-	while (p->drains_done < mine && r == 0)
-		r = pthread_cond_timedwait(&p->drained, &p->wants_lock, &until);
-	done = p->drains_done >= mine;
-	pthread_mutex_unlock(&p->wants_lock);
-	return done;
+	watch(polls, 0, fds, n);
+	return poll(polls, (nfds_t)n, 0) == 0;
+}
+
+/* All that the kernel had reported before, and not all that it goes on to
+ * report: that may be more than we can read. */
+static void drain(struct weir_pipeline *p)
+{
+	struct weir_error err;
+	int fds[SOURCE_FDS], n, r;
+
+	n = p->source->ops->fds(p->source, fds, SOURCE_FDS);
+	for (int i = 0; i < n; i++) {
+		uint32_t left = p->source->ops->queued(p->source, fds[i]);
+
+		for (r = 1; r > 0 && left; left -= (uint32_t)r < left ? (uint32_t)r : left) {
+			r = p->source->ops->read(p->source, fds[i], left, &err);
+			if (r < 0)
+				complain(p, &err);
+			r = r < 0 ? 0 : r;
+		}
+	}
+	follow_batch(p);
+}
+
+void weir_pipeline_drain(struct weir_pipeline *p)
+{
+	enter(p);
+	if (!is_quiet(p)) {
+		drain(p);
+		eventfd_write(p->wake, 1); /* records wait to be sent */
+	}
+	leave(p);
+}
+
+static void before_change(void *data)
+{
+	weir_pipeline_drain(data);
 }
 
 static void end_thread(struct weir_pipeline *p)
 {
-	pthread_mutex_lock(&p->wants_lock);
+	enter(p);
 	p->stopping = true;
-	pthread_mutex_unlock(&p->wants_lock);
+	leave(p);
 	eventfd_write(p->wake, 1);
 	pthread_join(p->thread, NULL);
 }
@@ -350,6 +355,8 @@ int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source
 		return weir_error_errno(err, r, "flow thread");
 	pthread_setname_np(p->thread, "weird-flows");
 	p->running = true;
+	p->world->before_change = before_change;
+	p->world->before_data = p;
 	return 0;
 }
 
@@ -360,16 +367,17 @@ void weir_pipeline_stop(struct weir_pipeline **p)
 	if (!old)
 		return;
 	if (old->running) {
+		old->world->before_change = NULL;
 		end_thread(old);
-		drain(old, NEVER);
+		drain(old);
 	}
 	if (old->source)
 		old->source->ops->close(old->source);
 	pthread_mutex_lock(&old->world->lock);
 	weir_follow_done(&old->follow);
 	pthread_mutex_unlock(&old->world->lock);
-	pthread_cond_destroy(&old->drained);
-	pthread_mutex_destroy(&old->wants_lock);
+	pthread_mutex_destroy(&old->turn);
+	pthread_mutex_destroy(&old->busy);
 	pthread_mutex_destroy(&old->stats_lock);
 	close(old->wake);
 	free(old);

@@ -31,11 +31,11 @@ struct weir_flow_sink weir_pipeline_sink(struct weir_pipeline *p);
 /* Takes over the source; starts the thread. */
 int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source,
 			struct weir_error *err);
-/* Waits, max_ms at most, until the thread has followed all that the kernel has
- * reported before this call. Called before tables change, so that a connection is explained by
- * those that judged it; without the world's lock. false: there was not time enough. Only
- * after weir_pipeline_start(). */
-bool weir_pipeline_drain(struct weir_pipeline *p, unsigned max_ms);
+/* Follows, in the caller's thread, all that the kernel has reported before this
+ * call. A running pipeline is the world's before_change: a connection is explained
+ * by the world that it met. Without the world's lock; only after
+ * weir_pipeline_start(). */
+void weir_pipeline_drain(struct weir_pipeline *p);
 void weir_pipeline_stop(struct weir_pipeline **p);
 
 struct weir_pipeline_stats {

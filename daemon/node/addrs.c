@@ -79,7 +79,7 @@ static int refresh(struct weir_node_addrs *a)
 	}
 	if (list.n)
 		qsort(list.items, list.n, sizeof(*list.items), by_address);
-	pthread_mutex_lock(&a->world->lock);
+	weir_world_lock_to_change(a->world);
 	free(a->world->node_addrs);
 	a->world->node_addrs = list.items;
 	a->world->n_node_addrs = list.n;

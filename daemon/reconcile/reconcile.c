@@ -21,7 +21,6 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
-#define DRAIN_MS     5u
 #define RETRY_MIN_MS 100u
 #define RETRY_MAX_MS 30000u
 
@@ -104,10 +103,7 @@ static int run(struct weir_reconcile *r, struct weir_error *err)
 	int code;
 
 	r->full |= weir_backend_needs_full(r->d->backend);
-	/* Connections that were judged by the tables of now are explained by them. */
-	if (r->d->pipeline)
-		weir_pipeline_drain(r->d->pipeline, DRAIN_MS);
-	pthread_mutex_lock(&world->lock);
+	weir_world_lock_to_change(world);
 	guards_changed = weir_guards_update(world, &r->d->config->pod_cidrs);
 	code = collect(r, &changes, err);
 	pthread_mutex_unlock(&world->lock);

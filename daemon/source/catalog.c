@@ -310,7 +310,7 @@ void weir_catalog_load(struct weir_catalog *c, struct weir_manifest *m, const ch
 	clear_reports(m);
 	m->stale = false;
 	m->round++;
-	pthread_mutex_lock(&c->world->lock);
+	weir_world_lock_to_change(c->world);
 	weir_docs_begin(&cursor, text, len, m->name);
 	while ((r = weir_docs_next(&cursor, &doc, &err)) != 0) {
 		place.doc = doc;
@@ -341,7 +341,7 @@ void weir_catalog_unload(struct weir_catalog *c, struct weir_manifest *m)
 {
 	clear_reports(m);
 	m->round++;
-	pthread_mutex_lock(&c->world->lock);
+	weir_world_lock_to_change(c->world);
 	sweep(c, m);
 	pthread_mutex_unlock(&c->world->lock);
 }

@@ -95,7 +95,7 @@ static void on_object(void *data, const cJSON *object)
 	struct weir_world *w = &c->source->d->world;
 	struct weir_error err;
 
-	pthread_mutex_lock(&w->lock);
+	weir_world_lock_to_change(w);
 	take(c->source, c->kind, object, &err);
 	weir_listed_add(&c->listed, name_of(object, "namespace"), name_of(object, "name"));
 	pthread_mutex_unlock(&w->lock);
@@ -109,7 +109,7 @@ static void on_removed(void *data, const cJSON *object)
 
 	if (!name)
 		return;
-	pthread_mutex_lock(&w->lock);
+	weir_world_lock_to_change(w);
 	if (c->kind->forget)
 		c->kind->forget(w, object);
 	else
@@ -141,7 +141,7 @@ static void on_end(void *data)
 	struct weir_world *w = &c->source->d->world;
 	int r;
 
-	pthread_mutex_lock(&w->lock);
+	weir_world_lock_to_change(w);
 	r = weir_listed_failed(&c->listed)
 		    ? -ENOMEM
 		    : weir_cluster_sweep(w->cluster, c->kind->object, c->kind->kind, was_listed,
@@ -268,7 +268,7 @@ static void on_pod(void *data, const struct weir_kube_answer *answer)
 
 	f->call = NULL;
 	if (!error) {
-		pthread_mutex_lock(&w->lock);
+		weir_world_lock_to_change(w);
 		r = take(f->source, kind_of("Pod"), answer->body, &err);
 		pthread_mutex_unlock(&w->lock);
 	}

@@ -86,6 +86,8 @@ struct weir_flow_source_ops {
 	 * Returns how many came, or -errno. The NEW of a connection always comes
 	 * before its END and its COUNTERS, whichever fd is read first. */
 	int (*read)(struct weir_flow_source *s, int fd, unsigned budget, struct weir_error *err);
+	/* At most so many events wait on fd; more only while they come. */
+	uint32_t (*queued)(struct weir_flow_source *s, int fd);
 	/* Ask for the counters of all living connections: each comes as
 	 * WEIR_FLOW_COUNTERS through read, then WEIR_FLOW_POLLED. Also finds
 	 * connections that began before the source was opened, or whose NEW was

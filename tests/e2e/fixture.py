@@ -214,10 +214,17 @@ class Node:
         """Every change made before this call is enforced in the kernel."""
         self.weirctl("wait", "--timeout", f"{timeout}s", check=True)
 
+    def subscriptions(self):
+        return self.query("status")["publisher"]["subscribers"]
+
     def subscribe(self, topics=("ns.",), hwm=0):
+        """A subscriber that weird knows of: it misses nothing from now on."""
         if flows.zmq is None:
             raise Skip("needs python3-zmq")
-        return flows.Subscriber(self.flows_address, topics, hwm)
+        before = self.subscriptions()
+        subscriber = flows.Subscriber(self.flows_address, topics, hwm)
+        eventually(lambda: self.subscriptions() >= before + len(topics), 20, "the subscription")
+        return subscriber
 
     def log(self):
         with contextlib.suppress(FileNotFoundError), open(self.log_path) as f:

@@ -3,6 +3,7 @@
  * in comes out, also when the thread is stopped in the middle. */
 #include "daemon/flow/pipeline.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -51,6 +52,18 @@ int weir_publisher_process(struct weir_publisher *p, struct weir_error *err)
 	return 0;
 }
 
+/* --- a scheduler that forgets the flow thread --------------------------------- */
+
+static atomic_bool starved;
+
+/* In place of the C library's: where the thread waits for events to gather. */
+int ppoll(struct pollfd *fds, nfds_t n_fds, const struct timespec *timeout, const sigset_t *mask)
+{
+	while (starved)
+		usleep(1000);
+	return 0;
+}
+
 /* --- a source that gives one NEW per count of its eventfd -------------------- */
 
 struct fake_source {
@@ -60,6 +73,7 @@ struct fake_source {
 	int fd;
 	atomic_uint polls;
 	bool answer;
+	atomic_bool endless;
 };
 
 static int fake_fds(struct weir_flow_source *s, int *fds, int max)
@@ -87,7 +101,14 @@ static int fake_read(struct weir_flow_source *source, int fd, unsigned budget,
 	if (s->answer)
 		s->sink.flow(s->sink.data, &done);
 	s->answer = false;
+	if (s->endless)
+		eventfd_write(s->fd, i);
 	return (int)i;
+}
+
+static uint32_t fake_queued(struct weir_flow_source *s, int fd)
+{
+	return CONNECTIONS;
 }
 
 static int fake_poll(struct weir_flow_source *source, struct weir_error *err)
@@ -107,7 +128,8 @@ static void fake_close(struct weir_flow_source *source)
 	s->fd = -1;
 }
 
-static const struct weir_flow_source_ops fake_ops = { fake_fds, fake_read, fake_poll, fake_close };
+static const struct weir_flow_source_ops fake_ops = { fake_fds, fake_read, fake_queued, fake_poll,
+						      fake_close };
 
 static struct fake_source source;
 static struct weir_pipeline *pipeline;
@@ -122,7 +144,7 @@ static int start(void **state)
 	for (int i = 0; i < WEIR_RECORD_TYPE_MAX; i++)
 		n[i] = 0;
 	lost = processed = world_was_locked = 0;
-	refuse = false;
+	refuse = starved = false;
 	fake_world_open();
 	assert_int_equal(weir_pipeline_new(&config, &fake_world, NULL, &pipeline, NULL), 0);
 	source = (struct fake_source){ .source = { .ops = &fake_ops } };
@@ -193,6 +215,40 @@ static void what_the_publisher_refuses_is_lost(void **state)
 	assert_int_equal(n[WEIR_RECORD_OPEN], 0);
 }
 
+static void what_happened_before_a_change_is_told_before_it(void **state)
+{
+	starved = true;
+	eventfd_write(source.fd, 1000);
+	weir_world_lock_to_change(&fake_world);
+	assert_int_equal(n[WEIR_RECORD_OPEN], 1000);
+	pthread_mutex_unlock(&fake_world.lock);
+	starved = false;
+}
+
+static void a_change_does_not_wait_for_what_comes_after(void **state)
+{
+	starved = true;
+	source.endless = true;
+	eventfd_write(source.fd, 1000);
+	weir_world_lock_to_change(&fake_world);
+	assert_true(n[WEIR_RECORD_OPEN] >= 1000);
+	pthread_mutex_unlock(&fake_world.lock);
+	source.endless = false;
+	starved = false;
+}
+
+/* The thread has always something to do, and the lock is never free for long. */
+static void a_busy_thread_lets_changes_through(void **state)
+{
+	source.endless = true;
+	eventfd_write(source.fd, 1000);
+	for (int i = 0; i < 50; i++) {
+		weir_world_lock_to_change(&fake_world);
+		pthread_mutex_unlock(&fake_world.lock);
+	}
+	source.endless = false;
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, finish)
 
 int main(void)
@@ -202,6 +258,9 @@ int main(void)
 		TEST(the_world_stays_usable),
 		TEST(a_stop_loses_nothing),
 		TEST(what_the_publisher_refuses_is_lost),
+		TEST(what_happened_before_a_change_is_told_before_it),
+		TEST(a_change_does_not_wait_for_what_comes_after),
+		TEST(a_busy_thread_lets_changes_through),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
