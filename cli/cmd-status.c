@@ -107,6 +107,23 @@ static void print_source(const struct weirctl *ctl, const cJSON *result)
 	       weirctl_number(cluster, "policies"));
 }
 
+static void print_chain(const struct weirctl *ctl, const cJSON *result)
+{
+	const cJSON *chain = weirctl_member(result, "chain");
+
+	if (!weirctl_true(chain, "manage"))
+		return;
+	line(ctl, "CNI chain");
+	printf("%s%s%s, primary %s\n",
+	       weirctl_style(ctl, weirctl_true(chain, "inSync") ? WEIRCTL_GOOD : WEIRCTL_BAD),
+	       weirctl_text(chain, "state"), weirctl_style(ctl, WEIRCTL_PLAIN),
+	       weirctl_text(chain, "primary"));
+	if (*weirctl_text(chain, "reason")) {
+		line(ctl, "");
+		bad(ctl, weirctl_text(chain, "reason"));
+	}
+}
+
 static double not_enforced(const cJSON *result)
 {
 	const cJSON *endpoints = weirctl_member(result, "endpoints");
@@ -204,6 +221,7 @@ static void print(const struct weirctl *ctl, const cJSON *result)
 	print_head(ctl, result);
 	print_state(ctl, result);
 	print_source(ctl, result);
+	print_chain(ctl, result);
 	print_endpoints(ctl, result);
 	print_guards(ctl, result);
 	print_flows(ctl, result);

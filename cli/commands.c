@@ -9,24 +9,30 @@
 #define EXPLAIN_OPTIONS                                                                            \
 	(WEIRCTL_BIT(WEIRCTL_FROM) | WEIRCTL_BIT(WEIRCTL_TO) | WEIRCTL_BIT(WEIRCTL_PORT))
 
+#define CHAIN_OPTIONS                                                                              \
+	(WEIRCTL_BIT(WEIRCTL_DIR) | WEIRCTL_BIT(WEIRCTL_PLUGIN) | WEIRCTL_BIT(WEIRCTL_BIN_DIR) |   \
+	 WEIRCTL_BIT(WEIRCTL_ON_UNAVAILABLE) | WEIRCTL_BIT(WEIRCTL_TIMEOUT))
+
 /* clang-format off */
 const struct weirctl_command weirctl_commands[] = {
-	{ "status", "is the node in sync, what does it enforce, what was lost",
+	{ "status", "is the node in sync, what does it enforce, what was lost", NULL,
 	  0, weirctl_status },
-	{ "endpoints", "pods of this node, and whether policy is enforced on them",
+	{ "endpoints", "pods of this node, and whether policy is enforced on them", NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_endpoints },
-	{ "policies", "policies, how many local pods each selects, and what was refused",
+	{ "policies", "policies, how many local pods each selects, and what was refused", NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_policies },
-	{ "identities", "the numbers that stand for labels and prefixes",
+	{ "identities", "the numbers that stand for labels and prefixes", NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_identities },
-	{ "flows", "connections, allowed and denied, and why; -f follows them live",
+	{ "flows", "connections, allowed and denied, and why; -f follows them live", NULL,
 	  FLOW_OPTIONS, weirctl_flows },
-	{ "explain", "would this connection be allowed, and which rule decides",
+	{ "explain", "would this connection be allowed, and which rule decides", NULL,
 	  EXPLAIN_OPTIONS, weirctl_explain },
-	{ "wait", "until every change made before is in force in the kernel",
+	{ "wait", "until every change made before is in force in the kernel", NULL,
 	  WEIRCTL_BIT(WEIRCTL_TIMEOUT), weirctl_wait },
-	{ "dump", "what the kernel holds, as the backend reads it",
+	{ "chain", "weir in the CNI chain of this node", "install|remove|status",
+	  CHAIN_OPTIONS, weirctl_chain },
+	{ "dump", "what the kernel holds, as the backend reads it", NULL,
 	  0, weirctl_dump },
-	{ NULL, NULL, 0, NULL },
+	{ NULL, NULL, NULL, 0, NULL },
 };
 /* clang-format on */

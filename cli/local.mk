@@ -3,7 +3,7 @@
 noinst_LIBRARIES += cli/libcli.a
 cli_libcli_a_SOURCES = \
 	cli/call.c \
-	cli/cmd-dump.c \
+	cli/cmd-chain.c cli/cmd-dump.c \
 	cli/cmd-endpoints.c \
 	cli/cmd-explain.c \
 	cli/cmd-flows.c \

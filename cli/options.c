@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#include "weir/chain.h"
 #include "weir/cleanup.h"
 #include "weir/rpc.h"
 
@@ -24,6 +25,10 @@ const struct weirctl_option weirctl_options[WEIRCTL_OPTION_MAX] = {
 	[WEIRCTL_FROM] = { "from", 0, "NAMESPACE/POD|IP", "who opens the connection" },
 	[WEIRCTL_TO] = { "to", 0, "NAMESPACE/POD|IP", "to whom" },
 	[WEIRCTL_PORT] = { "port", 0, "PORT/PROTOCOL", "80, 53/udp, icmp (80 means 80/tcp)" },
+	[WEIRCTL_DIR] = { "dir", 0, "PATH", "folder of CNI configurations (" WEIR_CHAIN_DIR ")" },
+	[WEIRCTL_PLUGIN] = { "plugin", 0, "FILE", "install this program as the plugin, too" },
+	[WEIRCTL_BIN_DIR] = { "bin-dir", 0, "PATH", "folder of CNI plugins (" WEIR_CHAIN_BIN_DIR ")" },
+	[WEIRCTL_ON_UNAVAILABLE] = { "on-unavailable", 0, "fail|allow", "what ADD does without weird (fail)" },
 	[WEIRCTL_TIMEOUT] = { "timeout", 0, "DURATION", "give up after so long (30s)" },
 };
 /* clang-format on */
@@ -56,7 +61,8 @@ static void print_options(FILE *out, unsigned which)
 void weirctl_usage(FILE *out, const struct weirctl_command *command)
 {
 	if (command) {
-		fprintf(out, "usage: weirctl [options] %s%s\n%s\n", command->name,
+		fprintf(out, "usage: weirctl [options] %s%s%s%s\n%s\n", command->name,
+			command->verbs ? " " : "", command->verbs ?: "",
 			command->options ? " [command options]" : "", command->summary);
 		if (command->options) {
 			fputs("\ncommand options:\n", out);
@@ -168,6 +174,35 @@ static int check_allowed(const struct weirctl *ctl, const struct weirctl_command
 	return 0;
 }
 
+static bool is_verb(const char *verbs, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; verbs && *verbs; verbs += strcspn(verbs, "|"), verbs += *verbs == '|') {
+		if (len == strcspn(verbs, "|") && !strncmp(verbs, word, len))
+			return true;
+	}
+	return false;
+}
+
+/* What follows the command: its verb, if it has some, and nothing else. */
+static int read_operands(struct weirctl *ctl, const struct weirctl_command *command, char **words,
+			 struct weir_error *err)
+{
+	if (command->verbs) {
+		if (!*words && ctl->values[WEIRCTL_HELP])
+			return 0;
+		if (!*words || !is_verb(command->verbs, *words))
+			return weir_error_set(err, EINVAL, "%s: want one of: %s", command->name,
+					      command->verbs);
+		ctl->verb = *words++;
+	}
+	if (*words)
+		return weir_error_set(err, EINVAL, "%s: what is \"%s\"? see weirctl %s --help",
+				      command->name, *words, command->name);
+	return 0;
+}
+
 int weirctl_parse(int argc, char **argv, struct weirctl *ctl, const struct weirctl_command **ret,
 		  struct weir_error *err)
 {
@@ -180,11 +215,9 @@ int weirctl_parse(int argc, char **argv, struct weirctl *ctl, const struct weirc
 		command = find_command(argv[optind]);
 		if (!command)
 			return unknown_command(argv[optind], err);
-		if (optind + 1 < argc)
-			return weir_error_set(err, EINVAL,
-					      "%s: what is \"%s\"? see weirctl %s --help",
-					      command->name, argv[optind + 1], command->name);
-		r = check_allowed(ctl, command, err);
+		r = read_operands(ctl, command, &argv[optind + 1], err);
+		if (r == 0)
+			r = check_allowed(ctl, command, err);
 		if (r < 0)
 			return r;
 	} else if (!ctl->values[WEIRCTL_HELP] && !ctl->values[WEIRCTL_VERSION]) {

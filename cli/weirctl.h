@@ -28,6 +28,10 @@ enum weirctl_option_id {
 	WEIRCTL_TO,
 	WEIRCTL_PORT,
 	WEIRCTL_TIMEOUT,
+	WEIRCTL_DIR,
+	WEIRCTL_PLUGIN,
+	WEIRCTL_BIN_DIR,
+	WEIRCTL_ON_UNAVAILABLE,
 	WEIRCTL_OPTION_MAX
 };
 
@@ -46,6 +50,7 @@ enum weirctl_format { WEIRCTL_TABLE, WEIRCTL_JSON, WEIRCTL_YAML, WEIRCTL_FORMAT_
 struct weirctl {
 	const char *values[WEIRCTL_OPTION_MAX]; /* as given; "" for one without argument; NULL: not
 						   given */
+	const char *verb;			/* of a command that has some, else NULL */
 	const char *socket;
 	enum weirctl_format format;
 	unsigned width; /* columns of the terminal; 0: not a terminal, nothing is cut */
@@ -54,12 +59,14 @@ struct weirctl {
 
 struct weirctl_command {
 	const char *name, *summary;
-	unsigned options; /* WEIRCTL_BIT() of those it takes beside the global ones */
+	const char *verbs; /* "install|remove|status": one of them must follow; NULL: none may */
+	unsigned options;  /* WEIRCTL_BIT() of those it takes beside the global ones */
 	/* enum weirctl_exit, or -errno with the reason in err */
 	int (*run)(struct weirctl *ctl, struct weir_error *err);
 };
 extern const struct weirctl_command weirctl_commands[]; /* ended by a NULL name */
 
+int weirctl_chain(struct weirctl *ctl, struct weir_error *err);
 int weirctl_dump(struct weirctl *ctl, struct weir_error *err);
 int weirctl_endpoints(struct weirctl *ctl, struct weir_error *err);
 int weirctl_explain(struct weirctl *ctl, struct weir_error *err);

@@ -11,6 +11,8 @@ sbin_PROGRAMS += daemon/weird
 daemon_weird_SOURCES = daemon/main.c
 daemon_weird_LDADD = $(WEIRD_LIBS)
 daemon_libweird_a_SOURCES = \
+	daemon/chain/chain.h \
+	daemon/chain/keeper.c \
 	daemon/cluster/addresses.c \
 	daemon/cluster/addresses.h \
 	daemon/cluster/cluster.c \

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
 #include "daemon/cni/cni.h"
 #include "daemon/cni/local.h"
@@ -250,6 +251,17 @@ static void close_http(struct weird *d)
 	weir_http_stop(&d->http);
 }
 
+/* Last: from now on pods may come through us. */
+static int open_keeper(struct weird *d, struct weir_error *err)
+{
+	return weir_keeper_start(d, &d->keeper, err);
+}
+
+static void close_keeper(struct weird *d)
+{
+	weir_keeper_stop(&d->keeper);
+}
+
 /* --- all of it ------------------------------------------------------------------------ */
 
 static const struct {
@@ -269,6 +281,7 @@ static const struct {
 	{ "flows", open_flows, weird_flows_close },
 	{ "rpc", open_rpc, close_rpc },
 	{ "http", open_http, close_http },
+	{ "chain", open_keeper, close_keeper },
 };
 
 static void close_from(struct weird *d, size_t n)

@@ -11,6 +11,7 @@
 
 #include "daemon/parts.h"
 #include "daemon/weird.h"
+#include "weir/chain.h"
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
@@ -79,14 +80,21 @@ static int purge_folder(const char *path, struct weir_error *err)
 	return r;
 }
 
+static int purge_chain(const char *dir, struct weir_error *err)
+{
+	return access(dir, F_OK) == 0 ? weir_chain_remove(dir, err) : 0;
+}
+
 int weird_purge(struct weird *d, struct weir_error *err)
 {
 	char path[4096];
-	int kernel, endpoints, good, state, run;
+	int chain, kernel, endpoints, good, state, run;
 
 	if (is_answering(d->config->rpc))
 		return weir_error_set(err, EBUSY, "weird is running (%s answers): stop it first",
 				      d->config->rpc);
+	/* first: from now on no pod may come through us */
+	chain = purge_chain(d->config->chain.dir, err);
 	kernel = purge_kernel(d, err);
 	snprintf(path, sizeof(path), "%s/endpoints", d->config->run_dir);
 	endpoints = purge_folder(path, err);
@@ -94,5 +102,10 @@ int weird_purge(struct weird *d, struct weir_error *err)
 	good = purge_folder(path, err);
 	state = purge_folder(d->config->state_dir, err);
 	run = purge_folder(d->config->run_dir, err);
-	return kernel ? kernel : endpoints ? endpoints : good ? good : state ? state : run;
+	return chain	   ? chain
+	       : kernel	   ? kernel
+	       : endpoints ? endpoints
+	       : good	   ? good
+	       : state	   ? state
+			   : run;
 }

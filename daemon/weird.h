@@ -20,6 +20,7 @@ struct weir_reconcile;	 /* daemon/reconcile/reconcile.h */
 struct weir_http;	 /* daemon/http/http.h */
 struct weir_node_addrs;	 /* daemon/node/addrs.h */
 struct weird_numbering;	 /* daemon/flows.c */
+struct weir_keeper;	/* daemon/chain/chain.h */
 struct weir_cni_pending; /* daemon/cni/pending.c */
 
 struct weird {
@@ -34,6 +35,7 @@ struct weird {
 	struct weir_publisher *publisher;
 	struct weir_pipeline *pipeline;
 	struct weir_rpc_server *rpc;
+	struct weir_keeper *keeper; /* of the CNI chain; NULL: not managed */
 	struct weir_http *http;
 	struct weir_node_addrs *node_addrs;
 	struct weir_cni_pending *pending;  /* ADDs that wait for their pod */

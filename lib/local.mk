@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Helpers that every program links. Knows no Kubernetes and no kernel object.
 noinst_LIBRARIES += lib/libweir.a
-lib_libweir_a_SOURCES = lib/addr.c lib/doc/doc.c lib/doc/doc.h \
+lib_libweir_a_SOURCES = lib/addr.c lib/chain/chain.h lib/chain/folder.c \
+	lib/chain/install.c lib/chain/plugin.c lib/chain/replace.c lib/chain/text.c lib/doc/doc.c lib/doc/doc.h \
 	lib/doc/docs.c lib/doc/json.c lib/doc/yaml.c lib/error.c lib/log.c lib/names.c \
 	lib/near.c lib/pool.c lib/rpc.c lib/ruleset.c lib/version.c lib/wire/batch.h \
 	lib/wire/decode.c lib/wire/encode.c lib/wire/intern.c \
@@ -10,9 +11,11 @@ lib_libweir_a_SOURCES = lib/addr.c lib/doc/doc.c lib/doc/doc.h \
 LIBWEIR = lib/libweir.a
 
 if WEIR_HAVE_TESTS
-LIB_TESTS = tests/unit/lib/doc tests/unit/lib/wire
+LIB_TESTS = tests/unit/lib/chain tests/unit/lib/doc tests/unit/lib/wire
 check_PROGRAMS += $(LIB_TESTS)
 TESTS += $(LIB_TESTS)
+tests_unit_lib_chain_SOURCES = tests/unit/lib/chain.c
+tests_unit_lib_chain_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_doc_SOURCES = tests/unit/lib/doc.c
 tests_unit_lib_doc_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS)
 tests_unit_lib_wire_SOURCES = tests/unit/lib/wire.c
@@ -20,9 +23,12 @@ tests_unit_lib_wire_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(MSGPACK_LIBS) $(CMOCKA_LI
 endif
 
 if WEIR_FUZZERS
-FUZZERS += tests/fuzz/wire
+FUZZERS += tests/fuzz/chain tests/fuzz/wire
 endif
-EXTRA_DIST += tests/fuzz/corpus/wire
+EXTRA_DIST += tests/fuzz/corpus/chain tests/fuzz/corpus/wire
+tests_fuzz_chain_SOURCES = tests/fuzz/chain.c
+tests_fuzz_chain_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_chain_LDADD = $(LIBWEIR) $(CJSON_LIBS)
 tests_fuzz_wire_SOURCES = tests/fuzz/wire.c
 tests_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_wire_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(MSGPACK_LIBS)

@@ -29,6 +29,9 @@ enum weir_config_setting { WEIR_SETTING_SET, WEIR_SETTING_CHECK };
 /* what CNI ADD does with a pod that the API server has not told of in time */
 enum weir_config_unknown_pod { WEIR_UNKNOWN_POD_FAIL, WEIR_UNKNOWN_POD_ISOLATE };
 
+/* what the plugin does with a pod when weird does not answer */
+enum weir_config_on_unavailable { WEIR_ON_UNAVAILABLE_FAIL, WEIR_ON_UNAVAILABLE_ALLOW };
+
 /* Checked and complete: every member has a value. */
 struct weir_config {
 	char *node;			       /* name of this node */
@@ -48,6 +51,11 @@ struct weir_config {
 	struct {
 		char *path; /* "": the source is Kubernetes */
 	} files;
+	struct {
+		unsigned manage; /* bool */
+		char *dir, *bin_dir;
+		unsigned on_unavailable; /* weir_config_on_unavailable */
+	} chain;
 	struct {
 		unsigned unknown_pod;	 /* weir_config_unknown_pod */
 		unsigned pod_timeout_ms; /* how long ADD waits for a pod to be known */

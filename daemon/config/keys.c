@@ -24,7 +24,10 @@
 #define GIB	(1024 * MIB)
 
 static const char *const unknown_pods[] = { "fail", "isolate", NULL }; /* weir_config_unknown_pod */
-static const char *const settings[] = { "set", "check", NULL };	       /* weir_config_setting */
+static const char *const no_yes[] = { "no", "yes", NULL };
+static const char *const on_unavailable[] = { "fail", "allow",
+					      NULL };		/* weir_config_on_unavailable */
+static const char *const settings[] = { "set", "check", NULL }; /* weir_config_setting */
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL }; /* log.h */
 static const char *const formats[] = { "kv", "json", NULL }; /* weir_log_format */
 
@@ -43,6 +46,14 @@ const struct weir_config_key weir_config_keys[] = {
 	    .choices = unknown_pods),
 	KEY("cni.podTimeout", DURATION, cni.pod_timeout_ms, "3s",
 	    "how long ADD waits for the API server to tell of the pod", .min = 0, .max = 60 * SECONDS),
+	KEY("chain.manage", CHOICE, chain.manage, "no",
+	    "keep weir last in the node's CNI chain, in a file of its own", .choices = no_yes),
+	KEY("chain.dir", PATH, chain.dir, "/etc/cni/net.d",
+	    "folder of the runtime's CNI configurations"),
+	KEY("chain.binDir", PATH, chain.bin_dir, "/opt/cni/bin",
+	    "folder of CNI plugins; weir goes into the chain only when it is in there"),
+	KEY("chain.onUnavailable", CHOICE, chain.on_unavailable, "fail",
+	    "what the plugin does for a pod when weird does not answer", .choices = on_unavailable),
 	KEY("rpc", PATH, rpc, "/run/weir/weird.sock",
 	    "unix socket for the CNI plugin and weirctl"),
 	KEY("metrics", TEXT, metrics, "127.0.0.1:9571",

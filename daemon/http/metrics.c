@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
 #include "daemon/http/http.h"
 #include "daemon/reconcile/reconcile.h"
@@ -229,6 +230,11 @@ char *weir_page_metrics(struct weird *d, unsigned *ret_status)
 		last = m->name;
 		print_metric(out, &s, m);
 	}
+	if (d->keeper)
+		fprintf(out,
+			"# HELP weir_chain_in_sync 1 when weir is in the node's CNI chain as it should "
+			"be.\n# TYPE weir_chain_in_sync gauge\nweir_chain_in_sync %d\n",
+			weir_keeper_in_sync(d->keeper));
 	if (d->source->ops->metrics)
 		d->source->ops->metrics(d->source, out);
 	fputs("# HELP weir_rpc_requests_total Requests answered, by method (empty: none that "

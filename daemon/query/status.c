@@ -10,6 +10,7 @@
 
 #include "backends/flow/kernel.h"
 #include "config.h"
+#include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/source/source.h"
@@ -187,6 +188,7 @@ void weir_query_status(struct weird *d, const cJSON *params, struct weir_rpc_rep
 	add_state(d, result);
 	cJSON_AddItemToObject(result, "source",
 			      d->source ? d->source->ops->status(d->source) : cJSON_CreateNull());
+	cJSON_AddItemToObject(result, "chain", weir_keeper_status(d->keeper));
 	pthread_mutex_lock(&d->world.lock);
 	add_endpoints(d, result);
 	add_cluster(d, result);

@@ -19,7 +19,7 @@ offers() {
 		_weirctl; printf "%s\n" "${COMPREPLY[@]}"' - "$completion" "$@"
 }
 
-flags_of() { "$weirctl" "$@" --help | grep -oE '^  (-.,|   ) --[a-z]+' | grep -oE -- '--[a-z]+'; }
+flags_of() { "$weirctl" "$@" --help | grep -oE '^  (-.,|   ) --[a-z-]+' | grep -oE -- '--[a-z-]+'; }
 letters_of() { "$weirctl" "$@" --help | grep -oE '^  -.,' | tr -d ' ,-'; }
 
 commands=$("$weirctl" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]*\) .*/\1/p')
@@ -44,7 +44,7 @@ for word in $(sed -n 's/^\.It Cm \([a-z]*\).*/\1/p' "$page"); do
 	grep -qx "$word" <<<"$commands" || complain "$page has a command $word that weirctl has not"
 done
 all=$(for c in '' $commands; do flags_of $c; done)
-for word in $(grep -oE 'Fl Fl [a-z]+' "$page" | cut -d' ' -f3 | sort -u); do
+for word in $(grep -oE 'Fl Fl [a-z-]+' "$page" | cut -d' ' -f3 | sort -u); do
 	grep -qx -- "--$word" <<<"$all" || complain "$page has a flag --$word that weirctl has not"
 done
 [ "$checked" -gt 30 ] || complain "only $checked things were checked"
