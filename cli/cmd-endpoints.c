@@ -3,12 +3,17 @@
 #include "cli/list.h"
 #include "weir/cleanup.h"
 
-#define CONTAINER_SHORT 12 /* as container runtimes shorten ids */
-
 static const struct weirctl_column columns[] = {
 	{ "NAMESPACE", 6, false }, { "POD", 10, false },      { "ADDRESSES", 10, false },
-	{ "CONTAINER", 0, false }, { "HOST IF", 0, false },   { "INGRESS", 0, false },
-	{ "EGRESS", 0, false },	   { "ENFORCED", 12, false },
+	{ "ORIGIN", 0, false },	   { "HOST IF", 0, false },   { "INGRESS", 0, false },
+	{ "EGRESS", 0, false },	   { "GENERATION", 0, true }, { "ENFORCED", 12, false },
+};
+
+static const struct weirctl_column unmanaged_columns[] = {
+	{ "NAMESPACE", 6, false },
+	{ "POD", 10, false },
+	{ "ADDRESSES", 10, false },
+	{ "REASON", 12, false },
 };
 
 static void join_addresses(const cJSON *item, char *buf, size_t size)
@@ -37,34 +42,65 @@ static const char *direction(const cJSON *item, const char *key, char *buf, size
 	return buf;
 }
 
+/* "yes", or why not; a pod that nobody knows is kept apart, which is no fault. */
+static const char *enforced(const cJSON *item, char *buf, size_t size)
+{
+	if (!weirctl_true(item, "enforced"))
+		snprintf(buf, size, "no: %s", weirctl_text(item, "reason"));
+	else
+		snprintf(buf, size, "yes%s",
+			 weirctl_true(item, "known") ? "" : ", not known to the source yet");
+	return buf;
+}
+
 static void row(struct weirctl_table *table, const cJSON *item)
 {
-	bool enforced = weirctl_true(item, "enforced");
-	char addresses[512], container[CONTAINER_SHORT + 1], in[32], out[32], why[256];
+	char addresses[512], in[32], out[32], generation[24], why[256];
 	const char *cells[WEIR_ARRAY_SIZE(columns)];
 
 	join_addresses(item, addresses, sizeof(addresses));
-	snprintf(container, sizeof(container), "%s", weirctl_text(item, "container"));
-	snprintf(why, sizeof(why), "no: %s", weirctl_text(item, "reason"));
+	snprintf(generation, sizeof(generation), "%.0f", weirctl_number(item, "realised"));
 	cells[0] = weirctl_text(item, "namespace");
 	cells[1] = weirctl_text(item, "pod");
 	cells[2] = addresses;
-	cells[3] = container;
+	cells[3] = weirctl_text(item, "origin");
 	cells[4] = weirctl_text(item, "hostInterface");
 	cells[5] = direction(item, "ingress", in, sizeof(in));
 	cells[6] = direction(item, "egress", out, sizeof(out));
-	cells[7] = enforced ? "yes" : why;
-	weirctl_table_row(table, enforced ? WEIRCTL_PLAIN : WEIRCTL_BAD, cells);
+	cells[7] = generation;
+	cells[8] = enforced(item, why, sizeof(why));
+	weirctl_table_row(table, weirctl_true(item, "enforced") ? WEIRCTL_PLAIN : WEIRCTL_BAD,
+			  cells);
+}
+
+static void unmanaged_row(struct weirctl_table *table, const cJSON *item)
+{
+	const char *cells[WEIR_ARRAY_SIZE(unmanaged_columns)];
+	char addresses[512];
+
+	join_addresses(item, addresses, sizeof(addresses));
+	cells[0] = weirctl_text(item, "namespace");
+	cells[1] = weirctl_text(item, "pod");
+	cells[2] = addresses;
+	cells[3] = weirctl_text(item, "reason");
+	weirctl_table_row(table, WEIRCTL_PLAIN, cells);
 }
 
 int weirctl_endpoints(struct weirctl *ctl, struct weir_error *err)
 {
-	static const struct weirctl_list list = {
+	static const struct weirctl_list all = {
 		.method = "endpoints",
 		.columns = columns,
 		.n_columns = WEIR_ARRAY_SIZE(columns),
 		.row = row,
 	};
+	static const struct weirctl_list unmanaged = {
+		.method = "endpoints",
+		.flag = "unmanaged",
+		.columns = unmanaged_columns,
+		.n_columns = WEIR_ARRAY_SIZE(unmanaged_columns),
+		.row = unmanaged_row,
+	};
 
-	return weirctl_show_list(ctl, &list, err);
+	return weirctl_show_list(ctl, ctl->values[WEIRCTL_UNMANAGED] ? &unmanaged : &all, err);
 }

@@ -18,7 +18,7 @@ const struct weirctl_command weirctl_commands[] = {
 	{ "status", "is the node in sync, what does it enforce, what was lost", NULL,
 	  0, weirctl_status },
 	{ "endpoints", "pods of this node, and whether policy is enforced on them", NULL,
-	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_endpoints },
+	  WEIRCTL_BIT(WEIRCTL_NAMESPACE) | WEIRCTL_BIT(WEIRCTL_UNMANAGED), weirctl_endpoints },
 	{ "policies", "policies, how many local pods each selects, and what was refused", NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_policies },
 	{ "identities", "the numbers that stand for labels and prefixes", NULL,

@@ -38,12 +38,15 @@ static int print_table(const struct weirctl *ctl, const struct weirctl_list *lis
 
 int weirctl_show_list(struct weirctl *ctl, const struct weirctl_list *list, struct weir_error *err)
 {
-	cJSON *result = NULL, *items;
-	int r = weirctl_call(ctl, list->method, NULL, TIMEOUT_MS, &result, NULL, err);
+	cJSON *result = NULL, *items, *params = cJSON_CreateObject();
+	int r;
 
+	if (list->flag)
+		cJSON_AddTrueToObject(params, list->flag);
+	r = weirctl_call(ctl, list->method, params, TIMEOUT_MS, &result, NULL, err);
 	if (r < 0)
 		return r;
-	items = cJSON_GetObjectItemCaseSensitive(result, list->method);
+	items = cJSON_GetObjectItemCaseSensitive(result, list->flag ?: list->method);
 	if (ctl->values[WEIRCTL_NAMESPACE])
 		keep_namespace(items, ctl->values[WEIRCTL_NAMESPACE]);
 	if (ctl->format == WEIRCTL_TABLE)

@@ -7,7 +7,8 @@
 #include "cli/table.h"
 
 struct weirctl_list {
-	const char *method; /* also the member of the result that is the list */
+	const char *method; /* also the member of the result that is the list, without flag */
+	const char *flag;   /* parameter that is set to true, and then the member; NULL: none */
 	const struct weirctl_column *columns;
 	size_t n_columns;
 	/* Adds the row of one item. */

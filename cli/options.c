@@ -18,6 +18,7 @@ const struct weirctl_option weirctl_options[WEIRCTL_OPTION_MAX] = {
 	[WEIRCTL_VERSION] = { "version", 'V', NULL, "version and features" },
 	[WEIRCTL_FOLLOW] = { "follow", 'f', NULL, "go on with what happens from now on" },
 	[WEIRCTL_NAMESPACE] = { "namespace", 'n', "NAME", "only what belongs to this namespace" },
+	[WEIRCTL_UNMANAGED] = { "unmanaged", 'u', NULL, "only pods that are not enforced, and why" },
 	[WEIRCTL_POD] = { "pod", 'p', "POD", "only flows of this pod: POD or NAMESPACE/POD" },
 	[WEIRCTL_VERDICT] = { "verdict", 0, "allowed|denied", "only flows with this verdict" },
 	[WEIRCTL_SINCE] = { "since", 0, "DURATION", "only of the last 30s, 5m, 2h, ..." },

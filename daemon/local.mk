@@ -89,6 +89,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/kube/transfer.c \
 	daemon/node/addrs.c \
 	daemon/node/addrs.h \
+	daemon/node/route.c \
+	daemon/node/route.h \
 	daemon/numbers.c \
 	daemon/numbers.h \
 	daemon/options.c \
@@ -102,7 +104,6 @@ daemon_libweird_a_SOURCES = \
 	daemon/publish/socket.c \
 	daemon/publish/topics.c \
 	daemon/purge.c \
-	daemon/query/coverage.c \
 	daemon/query/dump.c \
 	daemon/query/endpoints.c \
 	daemon/query/explain.c \
@@ -117,6 +118,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/query/words.c \
 	daemon/reconcile/bridge.c \
 	daemon/reconcile/bridge.h \
+	daemon/reconcile/coverage.c \
+	daemon/reconcile/coverage.h \
 	daemon/reconcile/guards.c \
 	daemon/reconcile/guards.h \
 	daemon/reconcile/reconcile.c \

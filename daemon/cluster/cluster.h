@@ -94,6 +94,8 @@ const struct weir_pod *weir_cluster_local_pod(const struct weir_cluster *c, cons
 /* Has the source told of that very pod (of any of that name when uid is unknown)? */
 bool weir_cluster_knows(const struct weir_cluster *c, const char *ns, const char *name,
 			const struct weir_uid *uid);
+/* Has the source ever told of this endpoint's pod? Without, it may be isolated. */
+bool weir_cluster_was_known(const struct weir_cluster *c, const struct weir_pod *endpoint);
 const struct weir_node *weir_cluster_node(const struct weir_cluster *c, const char *name);
 const struct weir_node *weir_cluster_node_by_addr(const struct weir_cluster *c,
 						  const struct weir_addr *addr);

@@ -39,6 +39,16 @@ const struct weir_pod *weir_cluster_local_pod(const struct weir_cluster *c, cons
 	return local ? local->pod : NULL;
 }
 
+bool weir_cluster_was_known(const struct weir_cluster *c, const struct weir_pod *endpoint)
+{
+	struct weir_name key = { endpoint->name, endpoint->namespace_, NULL };
+	const struct weir_local *local = weir_cluster_local(c, key);
+
+	while (local && local->pod != endpoint)
+		local = local->next;
+	return local && local->known;
+}
+
 bool weir_cluster_knows(const struct weir_cluster *c, const char *ns, const char *name,
 			const struct weir_uid *uid)
 {

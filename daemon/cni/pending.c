@@ -30,15 +30,19 @@ struct weir_cni_pending {
 	struct weir_cni_pending *next;
 };
 
-/* Without the lock: the flow thread changes nothing. */
-static bool is_known(const struct weird *d, const struct weir_endpoint *ep)
+/* With the lock: the flow thread adds words to the pool that is searched. */
+static bool is_known(struct weird *d, const struct weir_endpoint *ep)
 {
 	struct weir_uid uid = weir_uid_parse(ep->uid);
+	bool known;
 
-	return weir_cluster_knows(d->world.cluster, ep->namespace_, ep->pod, &uid);
+	pthread_mutex_lock(&d->world.lock);
+	known = weir_cluster_knows(d->world.cluster, ep->namespace_, ep->pod, &uid);
+	pthread_mutex_unlock(&d->world.lock);
+	return known;
 }
 
-bool weir_cni_must_wait(const struct weird *d, const struct weir_endpoint *ep)
+bool weir_cni_must_wait(struct weird *d, const struct weir_endpoint *ep)
 {
 	const struct weir_source *source = d->source;
 

@@ -9,7 +9,7 @@
 #include "daemon/weird.h"
 
 /* Must the ADD wait: the source has not told all yet, or nothing of this pod? */
-bool weir_cni_must_wait(const struct weird *d, const struct weir_endpoint *ep);
+bool weir_cni_must_wait(struct weird *d, const struct weir_endpoint *ep);
 /* Takes ep. go_on is called once, unless the ADD is answered with an error: when
  * the pod is known, or when the time is up and it may start isolated. */
 void weir_cni_wait(struct weird *d, const cJSON *params, struct weir_endpoint **ep,

@@ -14,6 +14,7 @@
 #include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
 #include "daemon/http/http.h"
+#include "daemon/reconcile/coverage.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/source/source.h"
 #include "daemon/weird.h"
@@ -27,6 +28,7 @@ struct snapshot {
 	struct weir_backend_stats backend;
 	struct weir_pipeline_stats flows;
 	struct weir_publish_stats publish;
+	uint64_t unmanaged[WEIR_UNCOVERED_MAX];
 };
 
 enum type { GAUGE, COUNTER };
@@ -52,6 +54,11 @@ static const char *loss_word(unsigned i)
 static const char *record_word(unsigned i)
 {
 	return weir_record_type_name((enum weir_record_type)i);
+}
+
+static const char *uncovered_word(unsigned i)
+{
+	return weir_uncovered_name((enum weir_uncovered)i);
 }
 
 static const char *event_word(unsigned i)
@@ -98,6 +105,7 @@ static const char *event_word(unsigned i)
 static const struct metric metrics[] = {
 	NUMBER("weir_endpoints", GAUGE, endpoints, "Pod interfaces of this node."),
 	NUMBER("weir_endpoints_realised", GAUGE, realised_endpoints, "Those whose policy the kernel enforces."),
+	ARRAY("weir_unmanaged_pods", GAUGE, unmanaged, "Pods of this node that are not enforced, by reason.", "reason", uncovered_word),
 	OBJECT("Namespace", cluster.namespaces),
 	OBJECT("Pod", cluster.pods),
 	OBJECT("Node", cluster.nodes),
@@ -155,12 +163,17 @@ static uint64_t resident_bytes(void)
 
 static void take_snapshot(struct weird *d, struct snapshot *ret)
 {
+	struct weir_coverage coverage;
+
 	*ret = (struct snapshot){ .endpoints = weir_endpoints_count(d->endpoints) };
 	for (const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); ep; ep = ep->next)
 		ret->realised_endpoints += ep->realised != 0;
 	pthread_mutex_lock(&d->world.lock);
 	weir_cluster_counts(d->world.cluster, &ret->cluster);
 	weir_compiler_stats(d->world.compiler, &ret->compiler);
+	weir_coverage_begin(&coverage, d);
+	weir_coverage_count(&coverage, ret->unmanaged);
+	weir_coverage_end(&coverage);
 	pthread_mutex_unlock(&d->world.lock);
 	weir_reconcile_state(d->reconcile, &ret->reconcile);
 	weir_backend_stats(d->backend, &ret->backend);

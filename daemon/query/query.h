@@ -36,24 +36,6 @@ int weir_query_text(const cJSON *params, const char *key, struct weir_rpc_reply 
 int weir_query_number(const cJSON *params, const char *key, double max, double fallback,
 		      struct weir_rpc_reply *reply, double *ret);
 
-/* --- coverage.c: which pods of this node are enforced, and why not -------- */
-
-enum weir_bridge_netfilter { WEIR_BRIDGE_ABSENT, WEIR_BRIDGE_OFF, WEIR_BRIDGE_ON };
-/* net.bridge.bridge-nf-call-iptables or -ip6tables of this node's namespace */
-enum weir_bridge_netfilter weir_query_bridge_netfilter(int family);
-
-/* The pod of an endpoint; NULL: it is not a pod of Kubernetes. */
-const struct weir_pod *weir_query_pod(const struct weird *d, const struct weir_endpoint *ep);
-/* Why the endpoint is not enforced, in words; NULL: it is. */
-const char *weir_query_unenforced(const struct weird *d, const struct weir_endpoint *ep);
-/* fn for each pod that runs on this node without a CNI ADD that weir saw. One
- * whose manifest tells its address is enforced all the same (adopted), then
- * reason is NULL; the others are unmanaged. */
-void weir_query_each_without_cni(const struct weird *d,
-				 void (*fn)(void *data, const struct weir_pod *pod,
-					    const char *reason),
-				 void *data);
-
 /* --- words.c ---------------------------------------------------------------- */
 
 /* The rule as a person would say it: "from pods app=web in namespaces team=a

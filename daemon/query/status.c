@@ -5,15 +5,19 @@
  */
 #include "daemon/query/query.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "backends/flow/kernel.h"
 #include "config.h"
 #include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
+#include "daemon/reconcile/coverage.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/source/source.h"
+#include "weir/cleanup.h"
 
 static void add_number(cJSON *object, const char *key, uint64_t value)
 {
@@ -52,34 +56,35 @@ static void add_state(const struct weird *d, cJSON *result)
 	add_number(object, "maxUs", state.max_us);
 }
 
-struct coverage {
+struct totals {
 	uint32_t enforced, adopted, unmanaged;
 };
 
-static void count_without_cni(void *data, const struct weir_pod *pod, const char *reason)
+/* A pod on the node's network is none that could be enforced. */
+static void count_without_cni(void *data, const struct weir_pod *pod, enum weir_uncovered why)
 {
-	struct coverage *c = data;
+	struct totals *t = data;
 
-	if (!pod->local) {
-		c->unmanaged++;
-		return;
-	}
-	c->adopted++;
-	c->enforced += reason == NULL;
+	t->adopted += pod->local;
+	t->enforced += pod->local && why == WEIR_COVERED;
+	t->unmanaged += !pod->local && why != WEIR_UNCOVERED_HOST_NETWORK;
 }
 
 static void add_endpoints(const struct weird *d, cJSON *result)
 {
 	cJSON *object = cJSON_AddObjectToObject(result, "endpoints");
-	struct coverage c = { 0 };
+	struct weir_coverage coverage;
+	struct totals t = { 0 };
 
+	weir_coverage_begin(&coverage, d);
 	for (const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); ep; ep = ep->next)
-		c.enforced += weir_query_unenforced(d, ep) == NULL;
-	weir_query_each_without_cni(d, count_without_cni, &c);
-	add_number(object, "total", weir_endpoints_count(d->endpoints) + c.adopted);
-	add_number(object, "enforced", c.enforced);
-	add_number(object, "adopted", c.adopted);
-	add_number(object, "unmanaged", c.unmanaged);
+		t.enforced += weir_coverage_of(&coverage, ep) == WEIR_COVERED;
+	weir_coverage_each_without_cni(&coverage, count_without_cni, &t);
+	weir_coverage_end(&coverage);
+	add_number(object, "total", weir_endpoints_count(d->endpoints) + t.adopted);
+	add_number(object, "enforced", t.enforced);
+	add_number(object, "adopted", t.adopted);
+	add_number(object, "unmanaged", t.unmanaged);
 }
 
 static void add_cluster(const struct weird *d, cJSON *result)
@@ -119,16 +124,31 @@ static void add_guards(const struct weird *d, cJSON *result)
 			array, cJSON_CreateString(weir_prefix_format(&d->world.guards[i], buf)));
 }
 
+/* net.bridge.bridge-nf-call-iptables or -ip6tables of this node's namespace */
+enum bridge_netfilter { BRIDGE_ABSENT, BRIDGE_OFF, BRIDGE_ON };
+
+static enum bridge_netfilter bridge_netfilter(int family)
+{
+	const char *path = family == AF_INET6 ? "/proc/sys/net/bridge/bridge-nf-call-ip6tables"
+					      : "/proc/sys/net/bridge/bridge-nf-call-iptables";
+	WEIR_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char value;
+
+	if (fd < 0 || read(fd, &value, 1) != 1)
+		return BRIDGE_ABSENT;
+	return value == '0' ? BRIDGE_OFF : BRIDGE_ON;
+}
+
 static void add_bridge(cJSON *object, const char *key, int family)
 {
-	switch (weir_query_bridge_netfilter(family)) {
-	case WEIR_BRIDGE_ABSENT:
+	switch (bridge_netfilter(family)) {
+	case BRIDGE_ABSENT:
 		cJSON_AddNullToObject(object, key);
 		return;
-	case WEIR_BRIDGE_OFF:
+	case BRIDGE_OFF:
 		cJSON_AddBoolToObject(object, key, false);
 		return;
-	case WEIR_BRIDGE_ON:
+	case BRIDGE_ON:
 		cJSON_AddBoolToObject(object, key, true);
 		return;
 	}

@@ -15,6 +15,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "daemon/cluster/cluster.h"
+#include "daemon/node/route.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
 #include "weir/log.h"
@@ -45,11 +47,31 @@ static bool is_bridged(struct nl_sock *sock, const char *ifname)
 	return bridged;
 }
 
+static int is_adopted_bridged(void *data, const struct weir_pod *pod)
+{
+	bool bridged = false;
+
+	for (unsigned i = 0; pod->local && !pod->endpoint && i < pod->n_addrs; i++)
+		bridged |= weir_routes_reach(data, &pod->addrs[i]) == WEIR_REACH_BRIDGE;
+	return bridged;
+}
+
+/* Without the lock: only this thread changes the cluster. */
+static bool has_bridged_adopted(const struct weird *d)
+{
+	WEIR_CLEANUP(weir_routes_close) struct weir_routes *routes = NULL;
+
+	return weir_routes_open(&routes) < 0 ||
+	       weir_cluster_each_pod(d->world.cluster, is_adopted_bridged, routes);
+}
+
 static bool has_bridged(const struct weird *d)
 {
 	WEIR_CLEANUP(cleanup_socket) struct nl_sock *sock = nl_socket_alloc();
 	const struct weir_endpoint *ep = weir_endpoints_first(d->endpoints);
 
+	if (has_bridged_adopted(d))
+		return true;
 	if (!ep)
 		return false;
 	if (!sock || nl_connect(sock, NETLINK_ROUTE) < 0)

@@ -127,6 +127,8 @@ static void on_begin(void *data)
 
 	pthread_mutex_lock(&w->lock);
 	weir_listed_begin(&c->listed, w->pool);
+	if (c->kind->object == WEIR_OBJECT_POD)
+		weir_cluster_begin_list(w->cluster);
 	pthread_mutex_unlock(&w->lock);
 }
 
@@ -149,6 +151,8 @@ static void on_end(void *data)
 	if (r == 0)
 		weir_broken_sweep(&c->source->broken, c->kind->kind, was_listed, &c->listed);
 	weir_listed_end(&c->listed);
+	if (c->kind->object == WEIR_OBJECT_POD)
+		weir_cluster_end_list(w->cluster);
 	pthread_mutex_unlock(&w->lock);
 	if (r < 0)
 		weir_log(WEIR_LOG_ERROR, "what has gone is kept until the next list", "kind",

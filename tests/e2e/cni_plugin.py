@@ -211,7 +211,7 @@ def test_daemon_away(_):
         pod.result = node.chain.add(pod.container, pod.path, pod.args)
         assert pod.result["ips"], pod.result
         node.start()
-        assert "shop/web" not in endpoints(node)
+        assert "shop/web" not in endpoints(node), "adopted when the source tells of it: adoption.py"
 
 
 def test_restart_between_add_and_del(node):

@@ -94,7 +94,7 @@ def test_pods_without_cni_are_listed(node):
     found = {e["pod"]: e for e in node.query("endpoints")["endpoints"]}
     assert found["old"]["enforced"] and found["old"]["container"] is None, found["old"]
     assert found["old"]["ingress"]["isolated"]
-    assert not found["blank"]["enforced"] and "without weir" in found["blank"]["reason"]
+    assert not found["blank"]["enforced"] and found["blank"]["code"] == "no-address"
     counts = node.query("status")["endpoints"]
     assert counts == {"total": 4, "enforced": 4, "adopted": 1, "unmanaged": 1}, counts
 
