@@ -31,6 +31,8 @@ const struct weirctl_command weirctl_commands[] = {
 	  WEIRCTL_BIT(WEIRCTL_TIMEOUT), weirctl_wait },
 	{ "chain", "weir in the CNI chain of this node", "install|remove|status",
 	  CHAIN_OPTIONS, weirctl_chain },
+	{ "doctor", "is this node fit for weir, which backend is right, what to do", NULL,
+	  WEIRCTL_BIT(WEIRCTL_ROOT), weirctl_doctor },
 	{ "dump", "what the kernel holds, as the backend reads it", NULL,
 	  0, weirctl_dump },
 	{ NULL, NULL, NULL, 0, NULL },

@@ -3,7 +3,9 @@
 noinst_LIBRARIES += cli/libcli.a
 cli_libcli_a_SOURCES = \
 	cli/call.c \
-	cli/cmd-chain.c cli/cmd-dump.c \
+	cli/cmd-chain.c \
+	cli/cmd-doctor.c \
+	cli/cmd-dump.c \
 	cli/cmd-endpoints.c \
 	cli/cmd-explain.c \
 	cli/cmd-flows.c \
@@ -12,6 +14,18 @@ cli_libcli_a_SOURCES = \
 	cli/cmd-status.c \
 	cli/cmd-wait.c \
 	cli/commands.c \
+	cli/doctor/checks.c \
+	cli/doctor/choice.c \
+	cli/doctor/daemon.c \
+	cli/doctor/doctor.h \
+	cli/doctor/engines.c \
+	cli/doctor/files.c \
+	cli/doctor/kernel.c \
+	cli/doctor/links.c \
+	cli/doctor/machine.c \
+	cli/doctor/network.c \
+	cli/doctor/probe.c \
+	cli/doctor/settings.c \
 	cli/duration.c \
 	cli/flow-line.c \
 	cli/flow-live.c \
@@ -36,13 +50,16 @@ bashcompletion_DATA = conf/completion/weirctl
 EXTRA_DIST += conf/completion/weirctl
 
 # --- tests
-dist_check_SCRIPTS += tests/cli/live.py tests/docs/weirctl.sh
-TESTS += tests/cli/live.py tests/docs/weirctl.sh
+dist_check_SCRIPTS += tests/cli/doctor.py tests/cli/live.py tests/docs/weirctl.sh
+TESTS += tests/cli/doctor.py tests/cli/live.py tests/docs/weirctl.sh
 if WEIR_HAVE_TESTS
-cli_tests = tests/unit/cli/duration tests/unit/cli/options tests/unit/cli/table tests/unit/cli/yaml
+cli_tests = tests/unit/cli/doctor/choice tests/unit/cli/duration tests/unit/cli/options \
+	tests/unit/cli/table tests/unit/cli/yaml
 check_PROGRAMS += $(cli_tests)
 TESTS += $(cli_tests)
 cli_test_libs = $(cli_libs) $(CMOCKA_LIBS)
+tests_unit_cli_doctor_choice_SOURCES = tests/unit/cli/doctor/choice.c tests/unit/cli/support.h
+tests_unit_cli_doctor_choice_LDADD = $(cli_test_libs)
 tests_unit_cli_duration_SOURCES = tests/unit/cli/duration.c tests/unit/cli/support.h
 tests_unit_cli_duration_LDADD = $(cli_test_libs)
 tests_unit_cli_options_SOURCES = tests/unit/cli/options.c tests/unit/cli/support.h

@@ -33,6 +33,7 @@ enum weirctl_option_id {
 	WEIRCTL_PLUGIN,
 	WEIRCTL_BIN_DIR,
 	WEIRCTL_ON_UNAVAILABLE,
+	WEIRCTL_ROOT,
 	WEIRCTL_OPTION_MAX
 };
 
@@ -68,6 +69,7 @@ struct weirctl_command {
 extern const struct weirctl_command weirctl_commands[]; /* ended by a NULL name */
 
 int weirctl_chain(struct weirctl *ctl, struct weir_error *err);
+int weirctl_doctor(struct weirctl *ctl, struct weir_error *err);
 int weirctl_dump(struct weirctl *ctl, struct weir_error *err);
 int weirctl_endpoints(struct weirctl *ctl, struct weir_error *err);
 int weirctl_explain(struct weirctl *ctl, struct weir_error *err);
