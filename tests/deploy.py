@@ -236,7 +236,9 @@ def test_weird_takes_the_configuration():
 
 def merged_configuration():
     config = yaml.safe_load(read("conf/weird.yaml"))
-    config.update(yaml.safe_load(objects()[("ConfigMap", "weird")]["data"]["weird.yaml"]))
+    ours = yaml.safe_load(objects()[("ConfigMap", "weird")]["data"]["weird.yaml"])
+    for key, value in ours.items():
+        config[key] = {**config[key], **value} if isinstance(value, dict) else value
     return config
 
 
@@ -250,6 +252,11 @@ def test_every_folder_of_the_configuration_is_the_nodes():
     assert config["rpc"].startswith(config["runDir"] + "/"), config["rpc"]
     settings = at[config["sysctlDir"] + "/net"]
     assert host[settings["name"]] == "/proc/sys/net" and not settings.get("readOnly")
+    chain = config["chain"]
+    assert chain["manage"], "nobody else puts weir into the chain"
+    assert host[at[chain["dir"]]["name"]] == "/etc/cni/net.d", "not the folder of the runtime"
+    assert not at[chain["dir"]].get("readOnly")
+    assert host[at[chain["binDir"]]["name"]] == "/opt/cni/bin"
     assert at["/run/netns"]["mountPropagation"] == "HostToContainer"
 
 

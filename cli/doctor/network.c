@@ -180,20 +180,25 @@ void doctor_check_plugin(const struct doctor *d, struct doctor_finding *f)
 		return;
 	}
 	doctor_say(f, n->weir >= 0 ? DOCTOR_FAIL : DOCTOR_WARN, "%s/weir is not there", n->bin_dir);
-	doctor_advise(f, "copy it to %s/weir before the chain names it", n->bin_dir);
+	doctor_advise(f, "weirctl chain install --plugin FILE --bin-dir %s", n->bin_dir);
 }
 
 void doctor_check_chain(const struct doctor *d, struct doctor_finding *f)
 {
 	const struct doctor_network *n = &d->network;
+	const cJSON *kept = weirctl_member(d->status, "chain");
 
-	if (!n->conf_dir) {
+	if (weirctl_true(kept, "manage") && !weirctl_true(kept, "inSync")) {
+		doctor_say(f, DOCTOR_FAIL, "weird can't keep it: %s: %s",
+			   weirctl_text(kept, "state"), weirctl_text(kept, "reason"));
+		doctor_advise(f, "weirctl chain status shows the files; its primary decides");
+	} else if (!n->conf_dir) {
 		doctor_say(f, DOCTOR_FAIL, "there is no chain yet");
 		doctor_advise(f, "weir comes behind the primary CNI: install that first");
 	} else if (n->weir < 0) {
 		doctor_say(f, DOCTOR_FAIL, "weir is not in %s/%s: new pods get no policy",
 			   n->conf_dir, n->file);
-		doctor_advise(f, "append {\"type\": \"weir\"} to its plugins, after weird runs");
+		doctor_advise(f, "when weird runs: weirctl chain install, or chain.manage: yes");
 	} else if ((size_t)n->weir + 1 < n->n_plugins) {
 		doctor_say(f, DOCTOR_WARN, "weir is in %s/%s, but not last", n->conf_dir, n->file);
 		doctor_advise(f, "put weir last: what comes behind it may change addresses");

@@ -347,7 +347,7 @@ def test_folders_elsewhere(t):
             '{"name": "cbr0", "plugins": [{"type": "flannel"}]}')
     t.write("var/lib/rancher/k3s/data/current/bin/flannel", "")
     t.check("primary CNI", "ok", "/var/lib/rancher/k3s/agent/etc/cni/net.d/10-flannel.conflist")
-    t.check("plugin", "warn", "/var/lib/rancher/k3s/data/current/bin/weir is not there", "copy")
+    t.check("plugin", "warn", "/var/lib/rancher/k3s/data/current/bin/weir is not there", "weirctl chain install")
 
 
 def test_chain(t):
@@ -356,8 +356,10 @@ def test_chain(t):
     t.check("chain", "fail", "new pods get no policy", "weir")
     t.chain({"type": "bridge"}, {"type": "weir"}, {"type": "portmap"}, weir=False)
     t.check("chain", "warn", "not last")
+    t.weird.status["chain"] = {"manage": True, "inSync": False, "state": "broken", "reason": "no JSON"}
+    t.check("chain", "fail", "broken: no JSON", "weirctl chain status")
     t.remove("opt/cni/bin/weir")
-    t.check("plugin", "fail", "/opt/cni/bin/weir is not there", "copy")
+    t.check("plugin", "fail", "/opt/cni/bin/weir is not there", "--bin-dir /opt/cni/bin")
     t.remove("opt/cni/bin/bridge")
     t.check("plugin", "fail", "bridge is in none")
 

@@ -203,10 +203,20 @@ def test_wait_and_dump(node):
     assert done.returncode == 2 and "systemctl status weird" in done.stderr
 
 
+def test_doctor(node):
+    pods(node)
+    checks = {c["check"]: c for c in node.query("doctor")["checks"]}
+    assert checks["weird"]["result"] == "ok" and "3 of 3" in checks["weird"]["found"], checks
+    assert checks["source"]["result"] == "ok" and node.manifests in checks["source"]["found"], checks
+    node.stop()
+    checks = {c["check"]: c for c in node.query("doctor")["checks"]}
+    assert checks["weird"]["result"] == "fail", checks
+
+
 if __name__ == "__main__":
     main(__file__, [test_status, test_broken_file_is_shown, test_endpoints,
                     test_pods_without_cni_are_listed, test_bridge_netfilter_off_is_told,
                     test_policies_and_identities, test_explain_agrees_with_packets,
                     test_explain_the_special_cases, test_flows_say_why, test_follow,
-                    test_wait_and_dump],
+                    test_wait_and_dump, test_doctor],
          node=lambda name: Node(name, config={"bridgeNetfilter": "check"}))
