@@ -206,6 +206,55 @@ def test_plugin_is_installed_whole():
             assert os.listdir(target) == ["weir"] and os.access(f"{target}/weir", os.X_OK)
 
 
+# --- rights at the API server ----------------------------------------------------------
+
+
+def granted():
+    """{(group, resource): verbs} of the roles."""
+    found = {}
+    for (kind, _), o in objects().items():
+        for rule in o.get("rules", []) if kind in ("Role", "ClusterRole") else ():
+            assert "*" not in str(rule), f"a wildcard is not least: {rule}"
+            for group in rule["apiGroups"]:
+                for resource in rule["resources"]:
+                    found.setdefault((group, resource), set()).update(rule["verbs"])
+    return found
+
+
+def requested():
+    """{(group, resource): verbs} as the sources of weird name them: paths that are followed are
+    in a table with .collection, the methods of others stand in the same file."""
+    methods = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
+    found = {}
+    for text in daemon_sources().values():
+        used = {methods[m] for m in re.findall(r'"(GET|PUT|PATCH|POST|DELETE)"', text)}
+        for line in re.findall(r'^.*"/apis?/.*$', text, re.M):
+            path = re.search(r'"(/apis?/[^"?]*)', line).group(1).strip("/").split("/")
+            group, rest = ("", path[2:]) if path[0] == "api" else (path[1], path[3:])
+            if rest[0] == "namespaces" and len(rest) > 2:
+                rest = rest[2:]
+            name = "/".join([rest[0], *rest[2:]])
+            if ".collection" in line:
+                verbs = {"list", "watch"}
+            else:
+                verbs = used & ({"get", "update", "patch", "delete"} if len(rest) > 1 else {"create"})
+            assert verbs, f"no verb for {line.strip()}"
+            found.setdefault((group, name), set()).update(verbs)
+    return found
+
+
+def test_rights_are_enough():
+    have, want = granted(), requested()
+    assert ("", "pods") in want and want["", "pods"] == {"get", "list", "watch"}, want
+    for resource, verbs in want.items():
+        assert verbs <= have.get(resource, set()), f"{resource}: {verbs - have.get(resource, set())}"
+
+
+def test_every_right_has_a_reason():
+    for part in read("conf/kubernetes/rbac.yaml").split("\n  - apiGroups")[:-1]:
+        assert part.rstrip().splitlines()[-1].lstrip().startswith("#"), part[-200:]
+
+
 # --- configuration ----------------------------------------------------------------------
 
 
@@ -266,9 +315,10 @@ def test_every_folder_of_the_configuration_is_the_nodes():
 def known_metrics():
     """Name -> (type, labels), from the documentation; each must be in the sources too."""
     found = {}
-    for name, kind, labels in re.findall(r"^\| (\w+) \| (gauge|counter) \| ([^|]*)\|",
-                                         read("docs/OPERATIONS.md"), re.M):
-        found[name] = (kind, set(re.split(r"[,\s]+", labels.strip())) - {""})
+    for names, kind, labels in re.findall(r"^\| ([\w, ]+) \| (gauge|counter) \| ([^|]*)\|",
+                                          read("docs/OPERATIONS.md"), re.M):
+        for name in names.split(", "):
+            found[name] = (kind, set(re.split(r"[,\s]+", labels.strip())) - {""})
     assert len(found) > 30, found
     sources = "".join(daemon_sources().values())
     for name in found:
