@@ -29,6 +29,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/cni/check.c \
 	daemon/cni/cni.h \
 	daemon/cni/endpoint.c \
+	daemon/cni/forget.c \
+	daemon/cni/forget.h \
 	daemon/cni/local.c \
 	daemon/cni/local.h \
 	daemon/cni/methods.c \
@@ -176,10 +178,21 @@ DAEMON_TESTS = \
 	tests/unit/daemon/cluster/pods \
 	tests/unit/daemon/cluster/sweep \
 	tests/unit/daemon/config/config \
+	tests/unit/daemon/options \
 	tests/unit/daemon/query/words \
+	tests/unit/daemon/reconcile/reconcile \
+	tests/unit/daemon/rpc/server \
 	tests/unit/daemon/source/files
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
+tests_unit_daemon_options_SOURCES = tests/unit/daemon/options.c
+tests_unit_daemon_options_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_daemon_reconcile_reconcile_SOURCES = tests/unit/daemon/reconcile/reconcile.c
+tests_unit_daemon_reconcile_reconcile_LDADD = $(WEIRD_LIBS) $(CMOCKA_LIBS)
+tests_unit_daemon_rpc_server_SOURCES = tests/unit/daemon/rpc/server.c
+tests_unit_daemon_rpc_server_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(UV_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_daemon_cluster_index_SOURCES = tests/unit/daemon/cluster/index.c
 tests_unit_daemon_cluster_index_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
 tests_unit_daemon_query_words_SOURCES = tests/unit/daemon/query/words.c

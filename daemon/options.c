@@ -68,6 +68,15 @@ static void fill(struct table *t)
 	}
 }
 
+/* word: where getopt is; of letters in a row only it knows which one. */
+static int unknown(const char *word, struct weir_error *err)
+{
+	const char letter[] = { '-', (char)optopt, 0 };
+
+	return weir_error_set(err, EINVAL, "unknown option %s (see weird --help)",
+			      optopt ? letter : word);
+}
+
 /* What the words ask for, and the file; flags of keys wait for the next pass. */
 static int first_pass(int argc, char **argv, const struct table *t, struct weir_options *o,
 		      const char **ret_file, struct weir_error *err)
@@ -75,7 +84,7 @@ static int first_pass(int argc, char **argv, const struct table *t, struct weir_
 	int c;
 
 	opterr = 0;
-	optind = 1;
+	optind = 0; /* getopt begins anew */
 	while ((c = getopt_long(argc, argv, ":c:hV", t->options, NULL)) != -1) {
 		switch (c) {
 		case OPT_CONFIG:
@@ -99,8 +108,7 @@ static int first_pass(int argc, char **argv, const struct table *t, struct weir_
 		case ':':
 			return weir_error_set(err, EINVAL, "%s: want a value", argv[optind - 1]);
 		case '?':
-			return weir_error_set(err, EINVAL, "unknown option %s (see weird --help)",
-					      argv[optind - 1]);
+			return unknown(argv[optind - 1], err);
 		}
 	}
 	if (optind < argc)
@@ -114,7 +122,7 @@ static int second_pass(int argc, char **argv, const struct table *t, struct weir
 {
 	int c, r = 0;
 
-	optind = 1;
+	optind = 0; /* getopt begins anew */
 	while (r == 0 && (c = getopt_long(argc, argv, ":c:hV", t->options, NULL)) != -1) {
 		if (c >= KEY_FIRST)
 			r = weir_config_set(config, &weir_config_keys[c - KEY_FIRST], optarg, err);

@@ -18,6 +18,7 @@
 #include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
 #include "daemon/cni/cni.h"
+#include "daemon/cni/forget.h"
 #include "daemon/cni/local.h"
 #include "daemon/http/http.h"
 #include "daemon/node/addrs.h"
@@ -105,24 +106,6 @@ static void note_endpoint(void *data, const char *text)
 	weir_log(WEIR_LOG_WARNING, "endpoint file set aside", "error", text, NULL);
 }
 
-/* Those whose network namespace has gone while nobody looked. */
-static void drop_dead(struct weird *d)
-{
-	struct weir_endpoint *ep = weir_endpoints_first(d->endpoints), *next;
-	struct weir_error err;
-
-	for (; ep; ep = next) {
-		next = ep->next;
-		if (weir_endpoint_alive(ep))
-			continue;
-		weir_log(WEIR_LOG_INFO, "endpoint dropped: its network namespace is gone",
-			 "namespace", ep->namespace_, "pod", ep->pod, "container", ep->container_id,
-			 NULL);
-		if (weir_endpoints_remove(d->endpoints, ep->container_id, ep->ifname, &err) < 0)
-			weir_log(WEIR_LOG_WARNING, "endpoint not removed", "error", err.text, NULL);
-	}
-}
-
 static int open_endpoints(struct weird *d, struct weir_error *err)
 {
 	char dir[PATH_SIZE];
@@ -132,7 +115,7 @@ static int open_endpoints(struct weird *d, struct weir_error *err)
 	r = weir_endpoints_open(dir, &d->endpoints, note_endpoint, NULL, err);
 	if (r < 0)
 		return r;
-	drop_dead(d);
+	weir_cni_drop_dead(d, NULL);
 	for (struct weir_endpoint *ep = weir_endpoints_first(d->endpoints); r == 0 && ep;
 	     ep = ep->next) {
 		if (ep->namespace_ && ep->pod)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "daemon/cni/forget.h"
 #include "daemon/cni/local.h"
 #include "daemon/cni/methods.h"
 #include "daemon/cni/pending.h"
@@ -63,6 +64,8 @@ static void add(struct weird *d, const cJSON *params, struct weir_endpoint **ep,
 				     "ADD: the endpoint could not be stored", err.text);
 		return;
 	}
+	/* whoever had the address and was never deleted would get it back one day */
+	weir_cni_drop_dead(d, kept);
 	if (enforce(d, kept, replaced, &err) < 0) {
 		weir_log(WEIR_LOG_ERROR, "ADD failed: policy could not be enforced", "container",
 			 kept->container_id, "namespace", kept->namespace_, "pod", kept->pod,

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "daemon/cni/local.h"
+#include "daemon/cni/forget.h"
 #include "daemon/cni/pending.h"
 #include "daemon/reconcile/reconcile.h"
 #include "weir/cleanup.h"
@@ -15,43 +15,6 @@ const struct weir_rpc_method weir_cni_methods[] = {
 	{ "cni.check", weir_cni_check },   { "cni.gc", weir_cni_gc },
 	{ "cni.status", weir_cni_status }, { NULL, NULL },
 };
-
-static struct weir_endpoint *find(const struct weird *d, const char *container, const char *ifname)
-{
-	struct weir_endpoint *ep = weir_endpoints_first(d->endpoints);
-
-	if (ifname)
-		return weir_endpoints_find(d->endpoints, container, ifname);
-	while (ep && strcmp(ep->container_id, container) != 0)
-		ep = ep->next;
-	return ep;
-}
-
-static int forget_one(struct weird *d, const struct weir_endpoint *ep, struct weir_error *err)
-{
-	WEIR_AUTO_FREE char *namespace_ = ep->pod ? strdup(ep->namespace_) : NULL;
-	WEIR_AUTO_FREE char *pod = ep->pod ? strdup(ep->pod) : NULL;
-	WEIR_AUTO_FREE char *uid = ep->uid ? strdup(ep->uid) : NULL;
-	int r = weir_endpoints_remove(d->endpoints, ep->container_id, ep->ifname, err);
-
-	if (r == 0 && pod && namespace_)
-		r = weir_cni_update_local(d, namespace_, pod, uid, err);
-	return r;
-}
-
-int weir_cni_forget(struct weird *d, const char *container, const char *ifname,
-		    struct weir_error *err)
-{
-	const struct weir_endpoint *ep;
-
-	while ((ep = find(d, container, ifname))) {
-		int r = forget_one(d, ep, err);
-
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
 
 /* The address may be another pod's in a moment: the kernel forgets it before
  * the answer. If it can't, the runtime must not be kept from cleaning up. */
@@ -115,8 +78,9 @@ void weir_cni_gc(struct weird *d, const cJSON *params, struct weir_rpc_reply *re
 	while (r == 0 && (ep = first_garbage(d, weir_cni_param(config, "name"), list))) {
 		weir_log(WEIR_LOG_INFO, "GC: endpoint removed", "container", ep->container_id,
 			 "namespace", ep->namespace_, "pod", ep->pod, NULL);
-		r = forget_one(d, ep, &err);
+		r = weir_cni_forget_one(d, ep, &err);
 	}
+	weir_cni_drop_dead(d, NULL);
 	if (r == 0)
 		r = weir_reconcile_now(d->reconcile, &err);
 	if (r < 0)

@@ -9,8 +9,3 @@ void weir_cni_del(struct weird *d, const cJSON *params, struct weir_rpc_reply *r
 void weir_cni_check(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_cni_gc(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_cni_status(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
-
-/* Forget the endpoints of a container (ifname NULL: all of them). What could
- * not be removed is an error; an unknown container is not. */
-int weir_cni_forget(struct weird *d, const char *container, const char *ifname,
-		    struct weir_error *err);

@@ -140,7 +140,7 @@ static const struct metric metrics[] = {
 	NUMBER("weir_publish_records_total", COUNTER, publish.records, "Records published."),
 	NUMBER("weir_publish_batches_total", COUNTER, publish.batches, "Batches published."),
 	NUMBER("weir_publish_bytes_total", COUNTER, publish.bytes, "Bytes published."),
-	NUMBER("weir_publish_dropped_messages_total", COUNTER, publish.dropped_messages, "Messages a slow subscriber did not get."),
+	NUMBER("weir_publish_dropped_messages_total", COUNTER, publish.dropped_messages, "Messages that could not be made or handed to ZeroMQ. What a slow subscriber's queue drops only the subscriber can count."),
 	NUMBER("weir_publish_gaps_total", COUNTER, publish.gaps, "Gap records published."),
 	NUMBER("weir_publish_subscribers", GAUGE, publish.subscribers, "Subscribers now."),
 	NUMBER("weir_uptime_seconds", GAUGE, uptime, "Seconds since weird began."),
@@ -245,7 +245,8 @@ char *weir_page_metrics(struct weird *d, unsigned *ret_status)
 	}
 	if (d->keeper)
 		fprintf(out,
-			"# HELP weir_chain_in_sync 1 when weir is in the node's CNI chain as it should "
+			"# HELP weir_chain_in_sync 1 when weir is in the node's CNI chain as it "
+			"should "
 			"be.\n# TYPE weir_chain_in_sync gauge\nweir_chain_in_sync %d\n",
 			weir_keeper_in_sync(d->keeper));
 	if (d->source->ops->metrics)

@@ -27,9 +27,10 @@
 struct weir_reconcile {
 	struct weird *d;
 	uv_timer_t soon, retry, settle;
-	int open;	 /* handles that are not closed yet */
-	bool full;	 /* the next run compares and repairs */
-	unsigned failed; /* runs in a row */
+	int open;	    /* handles that are not closed yet */
+	bool full;	    /* the next run compares and repairs */
+	unsigned failed;    /* runs in a row */
+	unsigned unsettled; /* failures to settle in a row */
 	struct weir_reconcile_state state;
 };
 
@@ -73,21 +74,46 @@ static void note_realised(struct weir_reconcile *r)
 		ep->realised = r->state.realised;
 }
 
+/* Longer each time, up to half a minute, and not the same on all nodes. */
+static unsigned backoff_ms(unsigned failed)
+{
+	unsigned shift = failed < 16 ? failed : 16, ms = RETRY_MIN_MS << shift;
+	uint16_t noise = 0;
+
+	if (ms > RETRY_MAX_MS)
+		ms = RETRY_MAX_MS;
+	if (getrandom(&noise, sizeof(noise), GRND_NONBLOCK) < 0)
+		noise = 0;
+	return ms * 3 / 4 + ms / 2 * noise / UINT16_MAX; /* +- a quarter */
+}
+
+static void on_repair(uv_timer_t *timer)
+{
+	weir_reconcile_repair(timer->data);
+	weir_reconcile_now(timer->data, NULL);
+}
+
 static void on_settle(uv_timer_t *timer);
 
+/* What is left behind hurts nobody: the repair has time. */
 static void settle(struct weir_reconcile *r)
 {
 	struct weir_error err;
 	int ms = -1;
 
 	if (weir_backend_settle(r->d->backend, &ms, &err) < 0) {
-		weir_log(WEIR_LOG_WARNING, "old objects are left in the kernel; repairing", "error",
-			 err.text, NULL);
-		weir_reconcile_repair(r);
-		weir_reconcile_kick(r);
-	} else if (ms >= 0) {
-		uv_timer_start(&r->settle, on_settle, (uint64_t)ms, 0);
+		ms = (int)backoff_ms(r->unsettled++);
+		if (r->unsettled == 1)
+			weir_log(WEIR_LOG_WARNING, "old objects are left in the kernel; repairing",
+				 "error", err.text, NULL);
+		uv_timer_start(&r->settle, on_repair, (uint64_t)ms, 0);
+		return;
 	}
+	r->unsettled = 0;
+	if (ms >= 0)
+		uv_timer_start(&r->settle, on_settle, (uint64_t)ms, 0);
+	else
+		uv_timer_stop(&r->settle);
 }
 
 static void on_settle(uv_timer_t *timer)
@@ -135,19 +161,6 @@ static void on_timer(uv_timer_t *timer)
 	weir_reconcile_now(timer->data, NULL);
 }
 
-static void retry_later(struct weir_reconcile *r)
-{
-	unsigned shift = r->failed < 16 ? r->failed : 16, ms = RETRY_MIN_MS << shift;
-	uint16_t noise = 0;
-
-	if (ms > RETRY_MAX_MS)
-		ms = RETRY_MAX_MS;
-	if (getrandom(&noise, sizeof(noise), GRND_NONBLOCK) < 0)
-		noise = 0;
-	ms = ms * 3 / 4 + ms / 2 * noise / UINT16_MAX; /* +- a quarter */
-	uv_timer_start(&r->retry, on_timer, ms, 0);
-}
-
 static void note_failure(struct weir_reconcile *r, const struct weir_error *err)
 {
 	if (strcmp(r->state.error, err->text))
@@ -155,8 +168,7 @@ static void note_failure(struct weir_reconcile *r, const struct weir_error *err)
 			 "error", err->text, NULL);
 	memcpy(r->state.error, err->text, sizeof(r->state.error));
 	r->state.failures++;
-	retry_later(r);
-	r->failed++;
+	uv_timer_start(&r->retry, on_timer, backoff_ms(r->failed++), 0);
 }
 
 static void note_success(struct weir_reconcile *r)

@@ -123,7 +123,7 @@ static void answer(struct weir_rpc_reply *reply, const char *key, cJSON *value)
 	bufs[0] = uv_buf_init((char *)reply->header, sizeof(reply->header));
 	bufs[1] = uv_buf_init(reply->text, (unsigned)len);
 	reply->write.data = reply;
-	uv_timer_start(&c->timer, on_timeout, WEIR_RPC_REQUEST_MS, 0);
+	uv_timer_start(&c->timer, on_timeout, c->server->request_ms, 0);
 	if (uv_write(&reply->write, (uv_stream_t *)&c->pipe, bufs, 2, on_written) < 0)
 		on_written(&reply->write, -EPIPE);
 }
@@ -230,7 +230,7 @@ static void take_request(struct client *c)
 
 	if (size == 0) {
 		if (c->in_len && !uv_is_active((uv_handle_t *)&c->timer))
-			uv_timer_start(&c->timer, on_timeout, WEIR_RPC_REQUEST_MS, 0);
+			uv_timer_start(&c->timer, on_timeout, c->server->request_ms, 0);
 		return;
 	}
 	text = size > 0 ? take_text(c, (size_t)size) : NULL;
@@ -300,6 +300,15 @@ static bool may_ask(const struct client *c)
 	return cred.uid == 0 || cred.uid == geteuid();
 }
 
+static void refuse_crowd(struct weir_rpc_server *server, struct client *c)
+{
+	if (!server->crowded)
+		weir_log(WEIR_LOG_WARNING, "too many connections on the RPC socket: refused",
+			 "socket", server->path, NULL);
+	server->crowded = true;
+	client_close(c);
+}
+
 void weir_rpc_client_accept(struct weir_rpc_server *server)
 {
 	struct client *c = calloc(1, sizeof(*c));
@@ -316,14 +325,13 @@ void weir_rpc_client_accept(struct weir_rpc_server *server)
 	if (uv_accept((uv_stream_t *)&server->pipe, (uv_stream_t *)&c->pipe) < 0) {
 		client_close(c);
 	} else if (server->n_clients > WEIR_RPC_CLIENTS_MAX) {
-		weir_log(WEIR_LOG_WARNING, "too many connections on the RPC socket: one refused",
-			 "socket", server->path, NULL);
-		client_close(c);
+		refuse_crowd(server, c);
 	} else if (!may_ask(c)) {
 		weir_log(WEIR_LOG_WARNING, "refused a connection on the RPC socket: not root",
 			 "socket", server->path, NULL);
 		client_close(c);
 	} else {
+		server->crowded = false;
 		read_on(c);
 	}
 }

@@ -6,7 +6,7 @@
 #include "daemon/rpc/server.h"
 
 #define WEIR_RPC_CLIENTS_MAX 128
-#define WEIR_RPC_REQUEST_MS  30000 /* for one request to arrive */
+#define WEIR_RPC_REQUEST_MS  30000 /* for one request to arrive, for one answer to be taken */
 
 struct client;
 
@@ -20,6 +20,8 @@ struct weir_rpc_server {
 	const struct weir_rpc_method *const *methods;
 	struct client *clients; /* doubly linked through client.h */
 	unsigned n_clients;
+	bool crowded;		       /* the last one was refused: it has been said */
+	unsigned request_ms;	       /* WEIR_RPC_REQUEST_MS, but for tests */
 	struct weir_rpc_count *counts; /* of the methods in the order of the tables; the
 					  last: requests that name none */
 	char *path;

@@ -110,6 +110,7 @@ int weir_rpc_server_start(uv_loop_t *loop, const char *path,
 	}
 	s->d = d;
 	s->methods = methods;
+	s->request_ms = WEIR_RPC_REQUEST_MS;
 	uv_pipe_init(loop, &s->pipe, 0);
 	s->pipe.data = s;
 	r = open_pipe(s, err);

@@ -4,6 +4,7 @@ specification, and what goes wrong in a node's life."""
 import contextlib
 import json
 import os
+import signal
 import subprocess
 
 from cni import CniError
@@ -228,9 +229,34 @@ def test_restart_between_add_and_del(node):
     assert not endpoints(node)
 
 
+def test_the_dead_leave_their_addresses(node):
+    dead, other = node.add_pod("shop", "dead"), node.add_pod("shop", "other")
+    heir = bare_pod(node, "shop", "heir")
+    heir.result = dead.result
+    run("ip", "netns", "del", dead.netns)
+    run("ip", "netns", "del", other.netns)
+    weir_call(node, "ADD", heir)
+    assert set(endpoints(node)) == {"shop/heir", "shop/other"}
+    node.restart(signal.SIGKILL)
+    assert set(endpoints(node)) == {"shop/heir"}
+    weir_call(node, "DEL", heir)
+    assert not endpoints(node)
+
+
+def test_gc_finds_the_dead(node):
+    dead, live = node.add_pod("shop", "dead"), node.add_pod("shop", "live")
+    run("ip", "netns", "del", dead.netns)
+    node.chain.version = "1.1.0"
+    node.chain.call(weir_entry(node), "GC", extra={"cni.dev/valid-attachments": [
+        {"containerID": p.container, "ifname": "eth0"} for p in (dead, live)]})
+    node.chain.version = "1.0.0"
+    assert set(endpoints(node)) == {"shop/live"}
+
+
 if __name__ == "__main__":
     main(__file__, [test_versions_with_bridge, test_versions_with_ptp, test_version_command,
                     test_result_is_passed_on_byte_for_byte, test_add_with_bad_results,
                     test_add_without_address_with_many_and_twice, test_del_always_succeeds,
                     test_check_finds_what_was_removed_and_repairs, test_gc_and_status,
-                    test_daemon_away, test_restart_between_add_and_del])
+                    test_daemon_away, test_restart_between_add_and_del,
+                    test_the_dead_leave_their_addresses, test_gc_finds_the_dead])

@@ -58,7 +58,7 @@ class Field:
         self.probe = None
         self.probes = self.again = 0
         try:
-            for pod in set(pods) - set(self.node.pods):
+            for pod in [p for p in pods if p not in self.node.pods]:
                 self.node.add_pod(*pod.split("/"), manifest=False)
             self.outside = self.node.add_outside("world")
             self.places = {key: (p.addr(4), p.addr(6)) for key, p in self.node.pods.items()}
