@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rights in conf/kubernetes, asked of a real API server: weird may what it does, and no more."""
+"""conf/kubernetes and a real API server: weird may what it does, and no more; every field is known."""
+import glob
+import os
 import sys
 
-from node import ACCOUNT, HOME, install_account
+from node import ACCOUNT, CONF, HOME, documents, install_account
 from apiserver import ApiServer, Skip
 from client import Client
 
@@ -48,9 +50,42 @@ def allowed(api, verb, resource, namespace):
         "spec": {"resourceAttributes": attributes}})["status"]["allowed"]
 
 
+def lost(sent, kept, where=""):
+    """Fields of what was sent that the server did not keep: it drops those that it doesn't know."""
+    if isinstance(sent, dict):
+        for key, value in sent.items():
+            if not isinstance(kept, dict) or key not in kept:
+                yield f"{where}.{key}"
+            else:
+                yield from lost(value, kept[key], f"{where}.{key}")
+    elif isinstance(sent, list):
+        if not isinstance(kept, list) or len(kept) != len(sent):
+            yield where
+            return
+        for i, value in enumerate(sent):
+            yield from lost(value, kept[i], f"{where}[{i}]")
+
+
+def check_fields(server):
+    """Everything that is applied to a cluster; how many objects."""
+    checked = 0
+    for path in sorted(glob.glob(f"{CONF}/*.yaml") + glob.glob(f"{CONF}/uninstall/*.yaml")):
+        with open(path) as f:
+            text = f.read()
+        if os.path.basename(path) == "kustomization.yaml":
+            continue
+        for obj in documents(text):
+            kept = server.api.apply(obj)
+            wrong = list(lost(obj, kept, f"{obj['kind']} {obj['metadata']['name']}"))
+            assert not wrong, "not known to the API server: " + ", ".join(wrong)
+            checked += 1
+    return checked
+
+
 def main():
     with ApiServer("rights") as server:
         install_account(server)
+        checked = check_fields(server)
         weird = Client(server.place, server.addr, server.port, server.ca, server.token(HOME, ACCOUNT))
         wrong = [f"{'may not' if expected else 'may'} {verb} {resource} in {namespace or 'all'}"
                  for expected, table in ((True, MAY), (False, MUST_NOT))
@@ -60,7 +95,8 @@ def main():
         status, _ = nobody.request("GET", "/api/v1/pods")
         assert status == 401, status
     assert not wrong, "\n".join(["weird", *wrong])
-    print(f"{len(MAY)} rights that are used, {len(MUST_NOT)} that must not be had")
+    assert checked >= 9, checked
+    print(f"{checked} objects are accepted whole; {len(MAY)} rights that are used, {len(MUST_NOT)} that must not be had")
 
 
 if __name__ == "__main__":
