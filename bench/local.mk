@@ -18,3 +18,6 @@ bench_nft_update_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS)
 BENCHES += bench/publish
 bench_publish_SOURCES = bench/publish.c
 bench_publish_LDADD = $(LIBDAEMON) $(LIBWEIR) $(ZMQ_LIBS) $(MSGPACK_LIBS) -lpthread
+BENCHES += bench/pod_memory
+bench_pod_memory_SOURCES = bench/pod_memory.c
+bench_pod_memory_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
