@@ -19,6 +19,13 @@ struct string {
 	char text[];
 };
 
+struct block {
+	uint32_t refs;
+	uint32_t hash;
+	size_t len;
+	max_align_t bytes[];
+};
+
 struct table {
 	void **slots;
 	uint32_t size; /* a power of two, or 0 */
@@ -27,7 +34,7 @@ struct table {
 };
 
 struct weir_pool {
-	struct table strings, labels;
+	struct table strings, labels, blocks;
 	size_t bytes;
 };
 
@@ -57,6 +64,11 @@ static uint32_t string_hash(const void *entry)
 static uint32_t labels_hash(const void *entry)
 {
 	return ((const struct weir_labels *)entry)->hash;
+}
+
+static uint32_t block_hash(const void *entry)
+{
+	return ((const struct block *)entry)->hash;
 }
 
 static int table_grow(struct table *t)
@@ -137,6 +149,7 @@ int weir_pool_new(struct weir_pool **ret)
 		return -ENOMEM;
 	pool->strings.hash = string_hash;
 	pool->labels.hash = labels_hash;
+	pool->blocks.hash = block_hash;
 	*ret = pool;
 	return 0;
 }
@@ -147,13 +160,15 @@ void weir_pool_free(struct weir_pool **pool)
 		return;
 	table_clear(&(*pool)->strings);
 	table_clear(&(*pool)->labels);
+	table_clear(&(*pool)->blocks);
 	free(*pool);
 	*pool = NULL;
 }
 
 size_t weir_pool_bytes(const struct weir_pool *pool)
 {
-	return pool->bytes + (pool->strings.size + pool->labels.size) * sizeof(void *);
+	return pool->bytes +
+	       (pool->strings.size + pool->labels.size + pool->blocks.size) * sizeof(void *);
 }
 
 /* --- strings -------------------------------------------------------------- */
@@ -357,4 +372,74 @@ const char *weir_labels_get(const struct weir_labels *labels, const char *intern
 		if (labels->items[i].key == interned_key)
 			return labels->items[i].value;
 	return NULL;
+}
+
+/* --- blocks --------------------------------------------------------------- */
+
+static struct block *block_of(const void *bytes)
+{
+	return (struct block *)(void *)((char *)(uintptr_t)bytes - offsetof(struct block, bytes));
+}
+
+static struct block *find_block(const struct weir_pool *pool, const void *bytes, size_t len,
+				uint32_t hash)
+{
+	const struct table *t = &pool->blocks;
+
+	if (!t->size)
+		return NULL;
+	for (uint32_t i = hash & (t->size - 1); t->slots[i]; i = (i + 1) & (t->size - 1)) {
+		struct block *b = t->slots[i];
+
+		if (b->hash == hash && b->len == len && memcmp(b->bytes, bytes, len) == 0)
+			return b;
+	}
+	return NULL;
+}
+
+const void *weir_pool_block(struct weir_pool *pool, const void *bytes, size_t len, bool *ret_new)
+{
+	uint32_t hash = hash_bytes(bytes, len);
+	struct block *b = find_block(pool, bytes, len, hash);
+
+	*ret_new = !b;
+	if (b) {
+		b->refs++;
+		return b->bytes;
+	}
+	b = malloc(sizeof(*b) + len);
+	if (!b)
+		return NULL;
+	*b = (struct block){ .refs = 1, .hash = hash, .len = len };
+	memcpy(b->bytes, bytes, len);
+	if (table_insert(&pool->blocks, b) < 0) {
+		free(b);
+		return NULL;
+	}
+	pool->bytes += sizeof(*b) + len;
+	return b->bytes;
+}
+
+const void *weir_block_ref(const void *block)
+{
+	if (block)
+		block_of(block)->refs++;
+	return block;
+}
+
+void weir_pool_put_block(struct weir_pool *pool, const void *block,
+			 void (*last)(struct weir_pool *pool, const void *block))
+{
+	struct block *b;
+
+	if (!block)
+		return;
+	b = block_of(block);
+	if (--b->refs)
+		return;
+	table_remove(&pool->blocks, b);
+	pool->bytes -= sizeof(*b) + b->len;
+	if (last)
+		last(pool, block);
+	free(b);
 }

@@ -86,22 +86,15 @@ int weir_policy_pack(struct weir_policy *loose, struct weir_policy **ret)
 	return 0;
 }
 
-static struct weir_pod *put_pod(struct block *b, struct weir_pod *p)
+int weir_pod_pack(const struct weir_pod *loose, struct weir_pod **ret)
 {
-	p = put(b, p, sizeof(*p));
-	p->ports = put(b, p->ports, p->n_ports * sizeof(*p->ports));
-	p->addrs = put(b, p->addrs, p->n_addrs * sizeof(*p->addrs));
-	return p;
-}
+	size_t addrs = loose->n_addrs * sizeof(*loose->addrs);
+	struct weir_pod *pod = malloc(sizeof(*pod) + addrs);
 
-int weir_pod_pack(struct weir_pod *loose, struct weir_pod **ret)
-{
-	struct block b = { 0 };
-
-	put_pod(&b, loose);
-	b = (struct block){ .at = malloc(b.used) };
-	if (!b.at)
+	if (!pod)
 		return -ENOMEM;
-	*ret = put_pod(&b, loose);
+	*pod = *loose;
+	pod->addrs = addrs ? memcpy(pod + 1, loose->addrs, addrs) : NULL;
+	*ret = pod;
 	return 0;
 }

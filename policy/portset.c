@@ -20,12 +20,12 @@ static uint32_t hash_ports(const struct weir_named_port *ports, uint32_t n)
 static bool portset_is(const void *item, const void *key)
 {
 	const struct portset *p = item;
-	const struct weir_pod *pod = key;
+	const struct weir_workload *w = key;
 
-	if (p->n != pod->n_ports)
+	if (p->n != w->n_ports)
 		return false;
 	for (uint32_t i = 0; i < p->n; i++) {
-		const struct weir_named_port *a = &p->ports[i], *b = &pod->ports[i];
+		const struct weir_named_port *a = &p->ports[i], *b = &w->ports[i];
 
 		if (a->name != b->name || a->port != b->port || a->protocol != b->protocol)
 			return false;
@@ -36,22 +36,24 @@ static bool portset_is(const void *item, const void *key)
 /* *ret is NULL for a pod without named ports. */
 int weir_portset_get(struct weir_compiler *c, const struct weir_pod *pod, struct portset **ret)
 {
-	uint32_t hash = hash_ports(pod->ports, pod->n_ports);
+	const struct weir_workload *w = pod->workload;
 	struct portset *p;
+	uint32_t hash;
 
 	*ret = NULL;
-	if (!pod->n_ports)
+	if (!w || !w->n_ports)
 		return 0;
-	p = weir_table_find(&c->portsets, hash, portset_is, pod);
+	hash = hash_ports(w->ports, (uint32_t)w->n_ports);
+	p = weir_table_find(&c->portsets, hash, portset_is, w);
 	if (!p) {
-		p = calloc(1, sizeof(*p) + pod->n_ports * sizeof(*p->ports));
+		p = calloc(1, sizeof(*p) + w->n_ports * sizeof(*p->ports));
 		if (!p || weir_table_add(&c->portsets, hash, p) < 0) {
 			free(p);
 			return -ENOMEM;
 		}
 		p->hash = hash;
-		p->n = pod->n_ports;
-		memcpy(p->ports, pod->ports, p->n * sizeof(*p->ports));
+		p->n = (uint32_t)w->n_ports;
+		memcpy(p->ports, w->ports, p->n * sizeof(*p->ports));
 	}
 	p->refs++;
 	*ret = p;

@@ -41,19 +41,10 @@ static bool same_pod(const void *x, const void *y)
 {
 	const struct weir_pod *a = x, *b = y;
 
-	if (a->node != b->node || a->workload_kind != b->workload_kind ||
-	    a->workload != b->workload || a->labels != b->labels ||
-	    !weir_uid_equal(&a->uid, &b->uid) || a->created != b->created ||
-	    a->terminating != b->terminating || a->host_network != b->host_network ||
-	    a->finished != b->finished || a->n_ports != b->n_ports ||
-	    !same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs))
-		return false;
-	for (size_t i = 0; i < a->n_ports; i++) {
-		if (a->ports[i].name != b->ports[i].name || a->ports[i].port != b->ports[i].port ||
-		    a->ports[i].protocol != b->ports[i].protocol)
-			return false;
-	}
-	return true;
+	return a->node == b->node && a->workload == b->workload && a->labels == b->labels &&
+	       weir_uid_equal(&a->uid, &b->uid) && a->created == b->created &&
+	       a->terminating == b->terminating && a->host_network == b->host_network &&
+	       a->finished == b->finished && same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
 }
 
 static bool same_node(const void *x, const void *y)

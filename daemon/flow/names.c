@@ -55,8 +55,12 @@ struct weir_flow_name *weir_flow_name_get(struct weir_flow_name **table, const s
 	struct weir_flow_name *name;
 
 	if (pod)
-		key = (struct weir_flow_name_key){ pod->namespace_, pod->name, pod->workload_kind,
-						   pod->workload,   pod->node, pod->labels };
+		key = (struct weir_flow_name_key){ pod->namespace_,
+						   pod->name,
+						   pod->workload ? pod->workload->kind : NULL,
+						   pod->workload ? pod->workload->name : NULL,
+						   pod->node,
+						   pod->labels };
 	else if (node)
 		key.node = node->name;
 	else

@@ -41,6 +41,14 @@ struct weir_named_port {
 	uint8_t protocol;
 };
 
+/* What the replicas of one workload have in common: interned, one copy. */
+struct weir_workload {
+	const char *kind; /* "Deployment", "StatefulSet", ...; NULL: none */
+	const char *name;
+	size_t n_ports;
+	struct weir_named_port ports[]; /* of all containers; sorted by name, protocol */
+};
+
 /* Which of all pods that ever had a name: 128 bits. A UUID, or the 32 hex digits
  * of a static pod, as they are; any other text by its hash. All zero: not known. */
 struct weir_uid {
@@ -61,23 +69,20 @@ const char *weir_uid_format(const struct weir_uid *uid, char *buf);
 struct weir_pod {
 	const char *namespace_;
 	const char *name;
-	const char *node;	   /* NULL when not scheduled */
-	const char *workload_kind; /* "Deployment", "StatefulSet", ...; NULL: none */
-	const char *workload;
+	const char *node; /* NULL when not scheduled */
 	const struct weir_labels *labels;
-	struct weir_uid uid; /* of a mirror pod: that of its static pod, which CNI knows */
-	int64_t created;     /* YYYYMMDDhhmmss, UTC; 0: not known */
-	uint64_t since;	     /* set by the daemon: when it got its addresses, in no unit */
-	bool host_network;
-	bool finished;	  /* phase Succeeded or Failed: its address may be another's by now */
-	bool terminating; /* has a deletionTimestamp */
-	bool local;	  /* set by the daemon: a pod of this node, to be enforced */
-	bool endpoint;	  /* set by the daemon: CNI told its addresses, and they are in use */
-	bool gone;	  /* set by the daemon: CNI took its addresses back */
-	uint8_t n_addrs;
-	uint16_t n_ports;
-	struct weir_addr *addrs;       /* status.podIPs, or the CNI result for a local one */
-	struct weir_named_port *ports; /* of all containers; sorted by name, protocol */
+	const struct weir_workload *workload; /* NULL: none, and no named port */
+	struct weir_addr *addrs;	      /* status.podIPs, or the CNI result for a local one */
+	struct weir_uid uid;   /* of a mirror pod: that of its static pod, which CNI knows */
+	uint64_t since;	       /* set by the daemon: when it got its addresses, in no unit */
+	uint64_t created : 48; /* YYYYMMDDhhmmss, UTC; 0: not known */
+	uint64_t n_addrs : 4;
+	bool host_network : 1;
+	bool finished : 1;    /* phase Succeeded or Failed: its address may be another's by now */
+	bool terminating : 1; /* has a deletionTimestamp */
+	bool local : 1;	      /* set by the daemon: a pod of this node, to be enforced */
+	bool endpoint : 1;    /* set by the daemon: CNI told its addresses, and they are in use */
+	bool gone : 1;	      /* set by the daemon: CNI took its addresses back */
 };
 
 /* Are its addresses its own? */
@@ -127,7 +132,13 @@ int weir_service_decode(struct weir_pool *pool, const cJSON *json, struct weir_s
 			struct weir_error *err);
 /* What the decoder of pods ends with: all in one block of memory, which
  * weir_pod_free() frees. Strings are taken over, loose parts stay the caller's. */
-int weir_pod_pack(struct weir_pod *loose, struct weir_pod **ret);
+int weir_pod_pack(const struct weir_pod *loose, struct weir_pod **ret);
+/* The one workload with these (sorted ports); one more reference. The words are
+ * taken over on success. *ret is NULL when there is nothing to tell. */
+int weir_workload_get(struct weir_pool *pool, const char *kind, const char *name,
+		      const struct weir_named_port *ports, size_t n_ports,
+		      const struct weir_workload **ret);
+void weir_workload_put(struct weir_pool *pool, const struct weir_workload *workload);
 void weir_namespace_free(struct weir_pool *pool, struct weir_namespace **ns);
 void weir_pod_free(struct weir_pool *pool, struct weir_pod **pod);
 void weir_node_free(struct weir_pool *pool, struct weir_node **node);

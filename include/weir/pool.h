@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Interned strings and label sets: equal content, equal pointer, stored once,
- * counted. Ten thousand pods share the words of their labels, and a selector
+ * Interned strings, label sets and blocks: equal content, equal pointer, stored
+ * once, counted. Ten thousand pods share the words of their labels, and a selector
  * compares pointers. Not thread-safe: one pool belongs to one owner.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,5 +50,14 @@ const struct weir_labels *weir_labels_ref(const struct weir_labels *labels);
 void weir_pool_put_labels(struct weir_pool *pool, const struct weir_labels *labels);
 /* Value of an interned key (compared by pointer), NULL when absent. */
 const char *weir_labels_get(const struct weir_labels *labels, const char *interned_key);
+
+/* The one copy of these bytes, aligned as malloc does, with one more reference;
+ * NULL when memory is short. Padding counts: let it be zero. *ret_new: there was
+ * none before. */
+const void *weir_pool_block(struct weir_pool *pool, const void *bytes, size_t len, bool *ret_new);
+const void *weir_block_ref(const void *block);
+/* last is told before the last reference goes: what is in it may be interned, too. */
+void weir_pool_put_block(struct weir_pool *pool, const void *block,
+			 void (*last)(struct weir_pool *pool, const void *block));
 
 size_t weir_pool_bytes(const struct weir_pool *pool);

@@ -16,6 +16,14 @@
 #define HASH_LABEL	  "pod-template-hash"
 #define MIRROR_ANNOTATION "kubernetes.io/config.mirror"
 
+/* What is not in the pod itself until its workload is made. */
+struct pod_parts {
+	struct weir_pod pod;
+	const char *kind, *workload;
+	struct weir_named_port *ports;
+	uint16_t n_ports;
+};
+
 /* --- named ports ------------------------------------------------------------ */
 
 static int compare_ports(const void *a, const void *b)
@@ -27,7 +35,7 @@ static int compare_ports(const void *a, const void *b)
 }
 
 static int add_port(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
-		    struct weir_pod *pod)
+		    struct pod_parts *parts)
 {
 	struct weir_path at_port = weir_path_key(path, "containerPort");
 	const cJSON *number = weir_field(json, "containerPort");
@@ -44,20 +52,20 @@ static int add_port(struct weir_decoder *d, const struct weir_path *path, const 
 		r = weir_field_protocol(d, path, json, &port.protocol);
 	if (r < 0)
 		return r;
-	if (pod->n_ports == UINT16_MAX)
+	if (parts->n_ports == UINT16_MAX)
 		return weir_field_error(d, path, "more than %d named ports", UINT16_MAX);
-	grown = realloc(pod->ports, (pod->n_ports + 1u) * sizeof(*grown));
+	grown = realloc(parts->ports, (parts->n_ports + 1u) * sizeof(*grown));
 	if (!grown)
 		return weir_error_errno(d->err, ENOMEM, "%s", path->text);
-	pod->ports = grown;
+	parts->ports = grown;
 	r = weir_field_string(d, name, &port.name);
 	if (r == 0)
-		pod->ports[pod->n_ports++] = port;
+		parts->ports[parts->n_ports++] = port;
 	return r;
 }
 
 static int add_container(struct weir_decoder *d, const struct weir_path *path,
-			 const cJSON *container, struct weir_pod *pod)
+			 const cJSON *container, struct pod_parts *parts)
 {
 	struct weir_path at_ports = weir_path_key(path, "ports");
 	const cJSON *ports = NULL, *port;
@@ -69,7 +77,7 @@ static int add_container(struct weir_decoder *d, const struct weir_path *path,
 	cJSON_ArrayForEach (port, ports) {
 		struct weir_path at = weir_path_index(&at_ports, i++);
 
-		r = add_port(d, &at, port, pod);
+		r = add_port(d, &at, port, parts);
 		if (r < 0)
 			return r;
 	}
@@ -86,7 +94,7 @@ static bool has_ports(const cJSON *container, bool init)
 }
 
 static int add_containers(struct weir_decoder *d, const struct weir_path *path, const cJSON *spec,
-			  const char *key, bool init, struct weir_pod *pod)
+			  const char *key, bool init, struct pod_parts *parts)
 {
 	struct weir_path here = weir_path_key(path, key);
 	const cJSON *list = NULL, *container;
@@ -100,7 +108,7 @@ static int add_containers(struct weir_decoder *d, const struct weir_path *path, 
 
 		if (!has_ports(container, init))
 			continue;
-		r = add_container(d, &at, container, pod);
+		r = add_container(d, &at, container, parts);
 		if (r < 0)
 			return r;
 	}
@@ -122,15 +130,14 @@ static size_t deployment_length(const char *replica_set, const cJSON *labels)
 }
 
 static int set_workload(struct weir_decoder *d, const char *kind, const char *name, size_t len,
-			struct weir_pod *pod)
+			struct pod_parts *parts)
 {
-	pod->workload_kind = weir_pool_string(d->pool, kind);
-	pod->workload = weir_pool_string_n(d->pool, name, len);
-	return pod->workload_kind && pod->workload ? 0
-						   : weir_error_errno(d->err, ENOMEM, "%s", kind);
+	parts->kind = weir_pool_string(d->pool, kind);
+	parts->workload = weir_pool_string_n(d->pool, name, len);
+	return parts->kind && parts->workload ? 0 : weir_error_errno(d->err, ENOMEM, "%s", kind);
 }
 
-static int decode_workload(struct weir_decoder *d, const cJSON *metadata, struct weir_pod *pod)
+static int decode_workload(struct weir_decoder *d, const cJSON *metadata, struct pod_parts *parts)
 {
 	const cJSON *owner, *owners = weir_field(metadata, "ownerReferences");
 
@@ -145,8 +152,8 @@ static int decode_workload(struct weir_decoder *d, const cJSON *metadata, struct
 			      ? deployment_length(name, weir_field(metadata, "labels"))
 			      : 0;
 		if (len)
-			return set_workload(d, "Deployment", name, len, pod);
-		return set_workload(d, kind, name, strlen(name), pod);
+			return set_workload(d, "Deployment", name, len, parts);
+		return set_workload(d, kind, name, strlen(name), parts);
 	}
 	return 0;
 }
@@ -174,10 +181,10 @@ static int decode_uid(struct weir_decoder *d, const struct weir_path *path, cons
 
 /* RFC 3339 in UTC, as API servers write it: its digits are a number that grows
  * with time. 0 for anything else. */
-static int64_t digits_of(const char *time)
+static uint64_t digits_of(const char *time)
 {
 	static const char form[] = "dddd-dd-ddTdd:dd:ddZ";
-	int64_t n = 0;
+	uint64_t n = 0;
 
 	if (!time || strlen(time) != strlen(form))
 		return 0;
@@ -187,7 +194,7 @@ static int64_t digits_of(const char *time)
 		if (form[i] == 'd' ? !digit : time[i] != form[i])
 			return 0;
 		if (digit)
-			n = n * 10 + (time[i] - '0');
+			n = n * 10 + (uint64_t)(time[i] - '0');
 	}
 	return n;
 }
@@ -198,7 +205,7 @@ static int decode_life(struct weir_decoder *d, const struct weir_path *path, con
 	const char *created = NULL;
 	int r = weir_field_text(d, path, metadata, "creationTimestamp", &created);
 
-	pod->created = digits_of(created);
+	pod->created = digits_of(created) & ((1ull << 48) - 1);
 	pod->terminating = weir_field(metadata, "deletionTimestamp") != NULL;
 	return r;
 }
@@ -221,7 +228,7 @@ static int decode_addrs(struct weir_decoder *d, const struct weir_path *path, co
 	if (r == 0 && list.n > WEIR_POD_ADDRS_MAX)
 		r = weir_field_error(d, path, "more than %d addresses", WEIR_POD_ADDRS_MAX);
 	pod->addrs = weir_addr_list_take(&list, &n);
-	pod->n_addrs = (uint8_t)n;
+	pod->n_addrs = n & 15;
 	return r;
 }
 
@@ -240,7 +247,7 @@ static int decode_status(struct weir_decoder *d, const cJSON *json, struct weir_
 	return decode_addrs(d, &path, status, pod);
 }
 
-static int decode_spec(struct weir_decoder *d, const cJSON *json, struct weir_pod *pod)
+static int decode_spec(struct weir_decoder *d, const cJSON *json, struct pod_parts *parts)
 {
 	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "spec");
 	const cJSON *spec = NULL;
@@ -250,20 +257,21 @@ static int decode_spec(struct weir_decoder *d, const cJSON *json, struct weir_po
 	if (r == 0)
 		r = weir_field_text(d, &path, spec, "nodeName", &node);
 	if (r == 0 && node && *node)
-		r = weir_field_string(d, node, &pod->node);
+		r = weir_field_string(d, node, &parts->pod.node);
 	if (r < 0)
 		return r;
-	pod->host_network = cJSON_IsTrue(weir_field(spec, "hostNetwork"));
-	r = add_containers(d, &path, spec, "containers", false, pod);
+	parts->pod.host_network = cJSON_IsTrue(weir_field(spec, "hostNetwork"));
+	r = add_containers(d, &path, spec, "containers", false, parts);
 	if (r == 0)
-		r = add_containers(d, &path, spec, "initContainers", true, pod);
-	if (r == 0 && pod->n_ports)
-		qsort(pod->ports, pod->n_ports, sizeof(*pod->ports), compare_ports);
+		r = add_containers(d, &path, spec, "initContainers", true, parts);
+	if (r == 0 && parts->n_ports)
+		qsort(parts->ports, parts->n_ports, sizeof(*parts->ports), compare_ports);
 	return r;
 }
 
-static int decode_pod(struct weir_decoder *d, const cJSON *json, struct weir_pod *pod)
+static int decode_pod(struct weir_decoder *d, const cJSON *json, struct pod_parts *parts)
 {
+	struct weir_pod *pod = &parts->pod;
 	struct weir_path root = weir_path_root(), meta = weir_path_key(&root, "metadata");
 	const cJSON *metadata = weir_field(json, "metadata");
 	int r = weir_field_name(d, json, &pod->namespace_, &pod->name);
@@ -275,9 +283,9 @@ static int decode_pod(struct weir_decoder *d, const cJSON *json, struct weir_pod
 	if (r == 0)
 		r = decode_life(d, &meta, metadata, pod);
 	if (r == 0)
-		r = decode_workload(d, metadata, pod);
+		r = decode_workload(d, metadata, parts);
 	if (r == 0)
-		r = decode_spec(d, json, pod);
+		r = decode_spec(d, json, parts);
 	if (r == 0)
 		r = decode_status(d, json, pod);
 	return r;
@@ -286,29 +294,49 @@ static int decode_pod(struct weir_decoder *d, const cJSON *json, struct weir_pod
 /* The words of a pod that may be half decoded. */
 static void put_words(struct weir_pool *pool, const struct weir_pod *p)
 {
-	for (unsigned i = 0; i < p->n_ports; i++)
-		weir_pool_put_string(pool, p->ports[i].name);
 	weir_pool_put_string(pool, p->namespace_);
 	weir_pool_put_string(pool, p->name);
 	weir_pool_put_string(pool, p->node);
-	weir_pool_put_string(pool, p->workload_kind);
-	weir_pool_put_string(pool, p->workload);
 	weir_pool_put_labels(pool, p->labels);
+	weir_workload_put(pool, p->workload);
+}
+
+static void put_parts(struct weir_pool *pool, const struct pod_parts *parts)
+{
+	for (unsigned i = 0; i < parts->n_ports; i++)
+		weir_pool_put_string(pool, parts->ports[i].name);
+	weir_pool_put_string(pool, parts->kind);
+	weir_pool_put_string(pool, parts->workload);
+}
+
+/* The workload has the words of the parts from here on. */
+static int finish(struct weir_pool *pool, struct pod_parts *parts, struct weir_pod **ret)
+{
+	int r = weir_workload_get(pool, parts->kind, parts->workload, parts->ports, parts->n_ports,
+				  &parts->pod.workload);
+
+	if (r < 0)
+		return r;
+	parts->kind = parts->workload = NULL;
+	parts->n_ports = 0;
+	return weir_pod_pack(&parts->pod, ret);
 }
 
 int weir_pod_decode(struct weir_pool *pool, const cJSON *json, struct weir_pod **ret,
 		    struct weir_error *err)
 {
 	struct weir_decoder d = { .pool = pool, .err = err };
-	struct weir_pod loose = { 0 };
-	int r = decode_pod(&d, json, &loose);
+	struct pod_parts parts = { 0 };
+	int r = decode_pod(&d, json, &parts);
 
-	if (r == 0 && weir_pod_pack(&loose, ret) < 0)
+	if (r == 0 && finish(pool, &parts, ret) < 0)
 		r = weir_error_errno(err, ENOMEM, "Pod");
-	if (r < 0)
-		put_words(pool, &loose);
-	free(loose.ports);
-	free(loose.addrs);
+	if (r < 0) {
+		put_parts(pool, &parts);
+		put_words(pool, &parts.pod);
+	}
+	free(parts.ports);
+	free(parts.pod.addrs);
 	return r;
 }
 
@@ -337,18 +365,13 @@ static int copy_manifest(struct weir_pool *pool, const struct weir_pod *like, st
 		return pod->labels ? 0 : -ENOMEM;
 	}
 	pod->node = weir_string_ref(like->node);
-	pod->workload_kind = weir_string_ref(like->workload_kind);
-	pod->workload = weir_string_ref(like->workload);
 	pod->labels = weir_labels_ref(like->labels);
+	pod->workload = weir_block_ref(like->workload);
 	pod->uid = like->uid;
 	pod->created = like->created;
 	pod->terminating = like->terminating;
 	pod->host_network = like->host_network;
 	pod->finished = like->finished;
-	pod->ports = like->ports;
-	pod->n_ports = like->n_ports;
-	for (unsigned i = 0; i < pod->n_ports; i++)
-		weir_string_ref(pod->ports[i].name);
 	return 0;
 }
 
@@ -362,7 +385,7 @@ int weir_pod_make(struct weir_pool *pool, const char *namespace_, const char *po
 	if (n_addrs > WEIR_POD_ADDRS_MAX)
 		return -E2BIG;
 	loose.addrs = (struct weir_addr *)(uintptr_t)addrs;
-	loose.n_addrs = (uint8_t)n_addrs;
+	loose.n_addrs = n_addrs & 15;
 	r = name(pool, namespace_, pod_name, &loose);
 	if (r == 0)
 		r = copy_manifest(pool, like, &loose);

@@ -138,9 +138,10 @@ static bool port_is(const struct weir_port *port, const struct weir_pod *dst,
 		return false;
 	if (!port->name)
 		return c->port >= port->first && c->port <= port->last;
-	for (unsigned i = 0; dst && i < dst->n_ports; i++)
-		if (dst->ports[i].protocol == c->protocol && dst->ports[i].port == c->port &&
-		    strcmp(dst->ports[i].name, port->name) == 0)
+	for (unsigned i = 0; dst && dst->workload && i < dst->workload->n_ports; i++)
+		if (dst->workload->ports[i].protocol == c->protocol &&
+		    dst->workload->ports[i].port == c->port &&
+		    strcmp(dst->workload->ports[i].name, port->name) == 0)
 			return true;
 	return false;
 }

@@ -119,20 +119,22 @@ static uint8_t protocol_of(const char *text)
 
 static void make_named_ports(struct bag *b, struct weir_pod *pod, const char *ports)
 {
+	struct weir_named_port *list = bag_alloc(b, count(ports, ','), sizeof(*list));
 	WEIR_AUTO_FREE char *copy = strdup(ports);
 	char *save = NULL;
+	size_t n = 0;
 
-	pod->ports = bag_alloc(b, count(ports, ','), sizeof(*pod->ports));
 	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
 		char *colon = strchr(t, ':'), *slash = strchr(t, '/');
 
 		*colon = *slash = 0;
-		pod->ports[pod->n_ports++] = (struct weir_named_port){
+		list[n++] = (struct weir_named_port){
 			.name = bag_string(b, t),
 			.port = (uint16_t)atoi(colon + 1),
 			.protocol = protocol_of(slash + 1),
 		};
 	}
+	weir_workload_get(b->pool, NULL, NULL, list, n, &pod->workload);
 }
 
 struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const char *labels,
@@ -440,8 +442,8 @@ static bool port_has(const struct weir_port *p, const struct weir_pod *dst,
 		return false;
 	if (!p->name)
 		return p->first <= c->dport && c->dport <= p->last;
-	for (size_t i = 0; dst && i < dst->n_ports; i++) {
-		const struct weir_named_port *q = &dst->ports[i];
+	for (size_t i = 0; dst && dst->workload && i < dst->workload->n_ports; i++) {
+		const struct weir_named_port *q = &dst->workload->ports[i];
 
 		if (q->name == p->name && q->protocol == c->protocol && q->port == c->dport)
 			return true;

@@ -129,13 +129,32 @@ static void test_pod_ports(void **state)
 	       "'initContainers':[{'ports':[{'name':'once','containerPort':1}]},"
 	       "{'restartPolicy':'Always','ports':[{'name':'side','containerPort':2}]}]}}",
 	       &p);
-	assert_int_equal(p->n_ports, 3);
-	assert_string_equal(p->ports[0].name, "dns");
-	assert_int_equal(p->ports[0].port, 53);
-	assert_int_equal(p->ports[0].protocol, WEIR_PROTO_UDP);
-	assert_string_equal(p->ports[1].name, "side");
-	assert_string_equal(p->ports[2].name, "web");
+	assert_int_equal(p->workload->n_ports, 3);
+	assert_string_equal(p->workload->ports[0].name, "dns");
+	assert_int_equal(p->workload->ports[0].port, 53);
+	assert_int_equal(p->workload->ports[0].protocol, WEIR_PROTO_UDP);
+	assert_string_equal(p->workload->ports[1].name, "side");
+	assert_string_equal(p->workload->ports[2].name, "web");
 	weir_pod_free(pool, &p);
+}
+
+/* Replicas share what they have in common. */
+static void test_replicas(void **state)
+{
+	static const char text[] =
+		"{'metadata':{'name':'p','ownerReferences':[{'controller':true,'kind':'DaemonSet',"
+		"'name':'d'}]},'spec':{'containers':[{'ports':[{'name':'web','containerPort':80}]}]"
+		"}}";
+	struct weir_pod *p = NULL, *q = NULL;
+
+	DECODE(weir_pod_decode, text, &p);
+	DECODE(weir_pod_decode, text, &q);
+	assert_ptr_equal(p->workload, q->workload);
+	weir_pod_free(pool, &p);
+	assert_string_equal(q->workload->name, "d");
+	assert_string_equal(q->workload->ports[0].name, "web");
+	weir_pod_free(pool, &q);
+	assert_null(weir_pool_find(pool, "DaemonSet"));
 }
 
 /* A ReplicaSet NAME-HASH whose pods carry HASH is a Deployment's. */
@@ -162,10 +181,10 @@ static void test_workload(void **state)
 			 cases[i].owner);
 		DECODE(weir_pod_decode, text, &p);
 		if (cases[i].kind) {
-			assert_string_equal(p->workload_kind, cases[i].kind);
-			assert_string_equal(p->workload, cases[i].name);
+			assert_string_equal(p->workload->kind, cases[i].kind);
+			assert_string_equal(p->workload->name, cases[i].name);
 		} else {
-			assert_null(p->workload_kind);
+			assert_null(p->workload);
 		}
 		weir_pod_free(pool, &p);
 	}
@@ -208,7 +227,7 @@ static void test_pod_made_of_parts(void **state)
 	weir_pod_free(pool, &like);
 	assert_true(p->local);
 	assert_string_equal(label(p->labels, "app"), "web");
-	assert_string_equal(p->ports[0].name, "web");
+	assert_string_equal(p->workload->ports[0].name, "web");
 	assert_int_equal(p->n_addrs, 1);
 	expect_addr(&p->addrs[0], "10.0.0.9");
 	weir_pod_free(pool, &p);
@@ -275,7 +294,8 @@ int main(void)
 		cmocka_unit_test(test_pod_ports),    cmocka_unit_test(test_workload),
 		cmocka_unit_test(test_refused_pods), cmocka_unit_test(test_pod_made_of_parts),
 		cmocka_unit_test(test_node),	     cmocka_unit_test(test_service),
-		cmocka_unit_test(test_uid),	     cmocka_unit_test(test_pod_life),
+		cmocka_unit_test(test_uid),	     cmocka_unit_test(test_replicas),
+		cmocka_unit_test(test_pod_life),
 	};
 
 	return cmocka_run_group_tests(tests, open_pool, close_pool);

@@ -35,16 +35,18 @@ static const char *word(const char *text)
 static void make_pod(struct weir_pod *pod, const char *name, struct weir_addr *a, bool local)
 {
 	const struct weir_label_input labels[] = { { "app", name } };
+	struct weir_workload *workload = calloc(1, sizeof(*workload));
 
 	*pod = (struct weir_pod){ .namespace_ = word("shop"),
 				  .name = word(name),
 				  .node = word(local ? "here" : "there"),
-				  .workload_kind = word("Deployment"),
-				  .workload = word(name),
 				  .labels = weir_pool_labels(fake_world.pool, labels, 1),
 				  .local = local,
 				  .n_addrs = 1,
 				  .addrs = a };
+	workload->kind = word("Deployment");
+	workload->name = pod->name;
+	pod->workload = workload;
 }
 
 static void make_policy(struct weir_policy *p, struct weir_rule *rule)
@@ -99,9 +101,9 @@ static void drop_pod(struct weir_pod *pod)
 	weir_pool_put_string(fake_world.pool, pod->namespace_);
 	weir_pool_put_string(fake_world.pool, pod->name);
 	weir_pool_put_string(fake_world.pool, pod->node);
-	weir_pool_put_string(fake_world.pool, pod->workload_kind);
-	weir_pool_put_string(fake_world.pool, pod->workload);
 	weir_pool_put_labels(fake_world.pool, pod->labels);
+	weir_pool_put_string(fake_world.pool, pod->workload->kind);
+	free((void *)(uintptr_t)pod->workload);
 }
 
 void fake_world_close(void)
