@@ -102,10 +102,12 @@ static int install(const struct weirctl *ctl, const char *dir, struct weir_chain
 static int look(const struct weirctl *ctl, const char *dir, struct weir_chain *ret,
 		struct weir_error *err)
 {
+	bool asked = ctl->values[WEIRCTL_ON_UNAVAILABLE] || ctl->values[WEIRCTL_TIMEOUT];
 	WEIR_AUTO_FREE char *entry = NULL;
 	int r = make_entry(ctl, &entry, err);
 
-	return r < 0 ? r : weir_chain_look(dir, entry, ret, err);
+	/* weird may have put it there, and its configuration says how */
+	return r < 0 ? r : weir_chain_look(dir, asked ? entry : NULL, ret, err);
 }
 
 int weirctl_chain(struct weirctl *ctl, struct weir_error *err)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks at the folder when inotify tells of a change, and from time to time;
- * then weir_chain_install() does what is to be done. A primary that is gone may
+ * Looks at the folder when inotify tells of a change, and from time to time, for
+ * a primary's file may be a link to one elsewhere; then weir_chain_install() does
+ * what is to be done. A primary that is gone may
  * be one that is being written anew: our file outlives it for a short time,
  * so that no pod starts without weir in between.
  */
@@ -17,8 +18,9 @@
 #include "weir/log.h"
 
 enum {
-	ORPHAN_MS = 10000, /* that long without a primary, ours stays */
-	RETRY_MS = 1000,   /* after an error of ours */
+	LOOK_MS = 10000, /* without any event */
+	RETRY_MS = 1000, /* after an error of ours; doubled each time, */
+	RETRY_MAX_MS = 30000,
 	PLUGIN_TIMEOUT_MS = 5000,
 };
 
@@ -30,6 +32,8 @@ struct weir_keeper {
 	struct weir_chain chain; /* as it is now */
 	struct weir_error error; /* why it could not be made so; "" */
 	uint64_t orphan_since;	 /* ms of uv_now(); 0: there is a primary */
+	unsigned errors;	 /* in a row */
+	bool begun;		 /* what a kill may have left is gone */
 };
 
 static bool is_fine(const struct weir_keeper *k)
@@ -80,30 +84,56 @@ static bool keep_orphan(struct weir_keeper *k)
 	}
 	if (!k->orphan_since)
 		k->orphan_since = now;
-	return now - k->orphan_since < ORPHAN_MS;
+	return now - k->orphan_since < k->d->config->chain.primary_timeout_ms;
+}
+
+static bool will_write(const struct weir_keeper *k)
+{
+	return k->chain.state == WEIR_CHAIN_MISSING || k->chain.state == WEIR_CHAIN_OUT_OF_DATE;
+}
+
+static int make_it_so(struct weir_keeper *k)
+{
+	const char *dir = k->d->config->chain.dir;
+	int r = weir_chain_look(dir, k->entry, &k->chain, &k->error);
+	bool keeps;
+
+	if (r < 0)
+		return r;
+	keeps = keep_orphan(k);
+	if (k->begun && is_fine(k))
+		return 0;
+	if (will_write(k))
+		r = check_plugin(k, &k->error);
+	if (r == 0)
+		r = weir_chain_install(dir, k->entry, keeps, &k->chain, &k->error);
+	k->begun |= r == 0;
+	return r;
+}
+
+static uint64_t next_look(const struct weir_keeper *k)
+{
+	uint64_t retry = RETRY_MS;
+
+	if (!k->errors && k->chain.state == WEIR_CHAIN_NO_PRIMARY && k->chain.ours[0])
+		return k->orphan_since + k->d->config->chain.primary_timeout_ms -
+		       uv_now(k->d->loop);
+	if (!k->errors)
+		return LOOK_MS;
+	for (unsigned i = 1; i < k->errors && retry < RETRY_MAX_MS; i++)
+		retry *= 2;
+	return retry < RETRY_MAX_MS ? retry : RETRY_MAX_MS;
 }
 
 static void keep(struct weir_keeper *k)
 {
-	const char *dir = k->d->config->chain.dir;
 	struct weir_error before = k->error;
 	enum weir_chain_state state = k->chain.state;
-	int r;
 
 	k->error.text[0] = 0;
-	r = weir_chain_look(dir, k->entry, &k->chain, &k->error);
-	if (r == 0 && !is_fine(k)) {
-		bool keeps = keep_orphan(k);
-
-		r = check_plugin(k, &k->error);
-		if (r == 0)
-			r = weir_chain_install(dir, k->entry, keeps, &k->chain, &k->error);
-	}
+	k->errors = make_it_so(k) < 0 ? k->errors + 1 : 0;
 	report(k, state, &before);
-	if (r < 0)
-		again_in(k, RETRY_MS);
-	else if (k->chain.state == WEIR_CHAIN_NO_PRIMARY && k->chain.ours[0])
-		again_in(k, ORPHAN_MS);
+	again_in(k, next_look(k));
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -111,9 +141,12 @@ static void on_timer(uv_timer_t *timer)
 	keep(timer->data);
 }
 
+/* Not for a file that is being written by us, or by weirctl: when that fails, it
+ * would fail again at once. */
 static void on_change(void *data, const char *name)
 {
-	keep(data);
+	if (!name || !weir_chain_is_temporary(name))
+		keep(data);
 }
 
 int weir_keeper_start(struct weird *d, struct weir_keeper **ret, struct weir_error *err)

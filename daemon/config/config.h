@@ -54,7 +54,8 @@ struct weir_config {
 	struct {
 		unsigned manage; /* bool */
 		char *dir, *bin_dir;
-		unsigned on_unavailable; /* weir_config_on_unavailable */
+		unsigned on_unavailable;     /* weir_config_on_unavailable */
+		unsigned primary_timeout_ms; /* how long our file outlives the primary's */
 	} chain;
 	struct {
 		unsigned unknown_pod;	 /* weir_config_unknown_pod */

@@ -54,6 +54,8 @@ const struct weir_config_key weir_config_keys[] = {
 	    "folder of CNI plugins; weir goes into the chain only when it is in there"),
 	KEY("chain.onUnavailable", CHOICE, chain.on_unavailable, "fail",
 	    "what the plugin does for a pod when weird does not answer", .choices = on_unavailable),
+	KEY("chain.primaryTimeout", DURATION, chain.primary_timeout_ms, "10s",
+	    "how long weir's file outlives that of the primary CNI", .min = 0, .max = 3600 * SECONDS),
 	KEY("rpc", PATH, rpc, "/run/weir/weird.sock",
 	    "unix socket for the CNI plugin and weirctl"),
 	KEY("metrics", TEXT, metrics, "127.0.0.1:9571",

@@ -18,8 +18,8 @@
 
 #define LOOK_MS 1000
 #define MASK                                                                                       \
-	(IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |   \
-	 IN_MOVE_SELF | IN_ONLYDIR)
+	(IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |        \
+	 IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR)
 
 struct weir_watch {
 	uv_poll_t poll;

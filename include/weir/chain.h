@@ -34,14 +34,17 @@ struct weir_chain {
 	enum weir_chain_state state;
 	char primary[NAME_MAX + 1]; /* file names; "" when there is none */
 	char ours[NAME_MAX + 1];
-	char network[256];     /* name of the primary's network, as far as it can be read */
-	struct weir_error why; /* BROKEN, OUT_OF_DATE: what is the matter */
+	char network[256]; /* name of the primary's network, as far as it can be read */
+	/* BROKEN, OUT_OF_DATE: what is the matter. IN_SYNC: a file before the primary's
+	 * that cannot be used, or "". */
+	struct weir_error why;
 };
 
 /* How the plugin is called: its entry in the list. malloc'd JSON. */
 char *weir_chain_entry(const char *socket, unsigned timeout_ms, bool allow_when_unavailable);
 
-/* How things are; changes nothing. -errno: the folder cannot be read. */
+/* How things are; changes nothing. entry NULL: whatever our file says of the
+ * plugin is right. -errno: the folder cannot be read. */
 int weir_chain_look(const char *dir, const char *entry, struct weir_chain *ret,
 		    struct weir_error *err);
 /* Makes it IN_SYNC where that is possible: a new file is written beside, synced
@@ -54,6 +57,8 @@ int weir_chain_install(const char *dir, const char *entry, bool keep_orphan, str
 /* Removes every file of ours and what a kill has left of one: the folder is as it
  * was before. */
 int weir_chain_remove(const char *dir, struct weir_error *err);
+/* Is it the name of a file of ours that is not complete? */
+bool weir_chain_is_temporary(const char *name);
 
 /* Puts a plugin into the folder of the runtime, over one that may be running:
  * a copy beside, synced, renamed. Mode 0755. */

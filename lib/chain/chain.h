@@ -36,6 +36,7 @@ int weir_chain_folder_open(const char *dir, struct weir_chain_folder *ret, struc
 void weir_chain_folder_close(struct weir_chain_folder *f);
 /* Without ours; NULL: there is none. */
 const struct weir_chain_file *weir_chain_primary(const struct weir_chain_folder *f);
+const struct weir_chain_file *weir_chain_find(const struct weir_chain_folder *f, const char *name);
 const struct weir_chain_file *weir_chain_ours(const struct weir_chain_folder *f);
 /* A name of ours that sorts before the primary's; NULL when none does. */
 const char *weir_chain_name_before(const char *primary);
@@ -49,11 +50,19 @@ int weir_chain_text(const struct weir_chain_file *primary, const char *entry, ch
 		    char *network, struct weir_error *err);
 /* Is this text of our making? */
 bool weir_chain_is_ours(const char *text, size_t len);
+/* Of a text of ours: the file that it was made from, and the entry at the end of
+ * its plugins. malloc'd; NULL: not to be found. */
+char *weir_chain_made_from(const char *text, size_t len);
+char *weir_chain_entry_of(const char *text);
 
 /* --- replace.c ------------------------------------------------------------------- */
 
-/* dirfd/name becomes this text, or stays what it is. like: mode and owner. */
+/* dirfd/name becomes this text, or stays what it is. like: mode and owner. Two
+ * at a time do not disturb each other: one of them is the last. */
 int weir_chain_replace(int dirfd, const char *name, const char *text, size_t len,
 		       const struct stat *like, struct weir_error *err);
+/* Has the file the mode and owner that a replace gives? That is like's, or what is
+ * possible without the right to give files away: never more readable. */
+bool weir_chain_same_access(const struct stat *file, const struct stat *like);
 /* What a kill in the middle of a replace has left. */
 void weir_chain_sweep(int dirfd);

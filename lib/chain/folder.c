@@ -30,6 +30,14 @@ static bool is_configuration(const char *name)
 	return dot && (!strcmp(dot, ".conf") || !strcmp(dot, ".conflist") || !strcmp(dot, ".json"));
 }
 
+/* Runtimes pass over folders; a link to one they try to read. */
+static bool is_folder(int dirfd, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
 static bool may_be_ours(const char *name)
 {
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(names); i++) {
@@ -104,7 +112,8 @@ static int read_names(struct weir_chain_folder *f)
 	}
 	rewinddir(dir);
 	while (r == 0 && (errno = 0, entry = readdir(dir))) {
-		if (is_configuration(entry->d_name) && strlen(entry->d_name) <= NAME_MAX)
+		if (is_configuration(entry->d_name) && strlen(entry->d_name) <= NAME_MAX &&
+		    !is_folder(f->fd, entry->d_name))
 			r = add(f, entry->d_name);
 	}
 	if (r == 0)
@@ -158,4 +167,13 @@ const struct weir_chain_file *weir_chain_primary(const struct weir_chain_folder 
 const struct weir_chain_file *weir_chain_ours(const struct weir_chain_folder *f)
 {
 	return first(f, true);
+}
+
+const struct weir_chain_file *weir_chain_find(const struct weir_chain_folder *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		if (!strcmp(f->files[i].name, name))
+			return &f->files[i];
+	}
+	return NULL;
 }

@@ -6,6 +6,7 @@
  */
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,7 @@ char *weir_chain_entry(const char *socket, unsigned timeout_ms, bool allow_when_
 struct plan {
 	struct weir_chain_folder folder;
 	const struct weir_chain_file *primary, *ours;
+	const struct weir_chain_file *first; /* not ours; the primary, or one that is passed over */
 	const char *name; /* of our file as it should be; NULL: there should be none */
 	char *text;
 };
@@ -58,17 +60,17 @@ static bool is_as_planned(const struct plan *p)
 {
 	return p->ours && !strcmp(p->ours->name, p->name) && p->ours->len == strlen(p->text) &&
 	       !memcmp(p->ours->text, p->text, p->ours->len) &&
-	       (p->ours->st.st_mode & 0777) == (p->primary->st.st_mode & 0777);
+	       weir_chain_same_access(&p->ours->st, &p->primary->st);
 }
 
 /* There is a primary, and it can be used. */
 static enum weir_chain_state compare(struct plan *p, struct weir_error *ret_why)
 {
-	p->name = weir_chain_name_before(p->primary->name);
+	p->name = weir_chain_name_before(p->first->name);
 	if (!p->name) {
 		weir_error_set(ret_why, EEXIST,
 			       "%s: no name of weir's own sorts before it: rename it",
-			       p->primary->name);
+			       p->first->name);
 		return WEIR_CHAIN_BROKEN;
 	}
 	if (!p->ours)
@@ -78,6 +80,39 @@ static enum weir_chain_state compare(struct plan *p, struct weir_error *ret_why)
 	weir_error_set(ret_why, ESTALE, "%s is not what %s would give now", p->ours->name,
 		       p->primary->name);
 	return WEIR_CHAIN_OUT_OF_DATE;
+}
+
+/* entry NULL: the one that our file has now. */
+static int text_from(struct plan *p, const struct weir_chain_file *primary, const char *entry,
+		     struct weir_chain *ret, struct weir_error *err)
+{
+	WEIR_AUTO_FREE char *present = NULL;
+
+	if (!entry) {
+		present = p->ours ? weir_chain_entry_of(p->ours->text) : NULL;
+		entry = present ?: "{}";
+	}
+	p->primary = primary;
+	snprintf(ret->primary, sizeof(ret->primary), "%s", primary->name);
+	return weir_chain_text(primary, entry, &p->text, ret->network, err);
+}
+
+/* A file that cannot be used has come before the one that ours is made from: some
+ * runtimes would stop there, some would pass over it. Ours keeps the node alive, so
+ * it must go on following its own. */
+static int follow_on(struct plan *p, const char *entry, struct weir_chain *ret)
+{
+	WEIR_AUTO_FREE char *from = weir_chain_made_from(p->ours->text, p->ours->len);
+	const struct weir_chain_file *followed = from ? weir_chain_find(&p->folder, from) : NULL;
+	struct weir_error ignored;
+
+	if (followed && followed != p->first && !followed->ours &&
+	    text_from(p, followed, entry, ret, &ignored) == 0)
+		return 0;
+	free(weir_take(p->text));
+	p->primary = p->first;
+	snprintf(ret->primary, sizeof(ret->primary), "%s", p->first->name);
+	return -EINVAL;
 }
 
 static int make_plan(const char *dir, const char *entry, struct plan *p, struct weir_chain *ret,
@@ -90,14 +125,15 @@ static int make_plan(const char *dir, const char *entry, struct plan *p, struct 
 	r = weir_chain_folder_open(dir, &p->folder, err);
 	if (r < 0)
 		return r;
-	p->primary = weir_chain_primary(&p->folder);
+	p->first = weir_chain_primary(&p->folder);
 	p->ours = weir_chain_ours(&p->folder);
 	if (p->ours)
 		strcpy(ret->ours, p->ours->name);
-	if (!p->primary)
+	if (!p->first)
 		return 0;
-	strcpy(ret->primary, p->primary->name);
-	r = weir_chain_text(p->primary, entry, &p->text, ret->network, &ret->why);
+	r = text_from(p, p->first, entry, ret, &ret->why);
+	if (r < 0 && p->ours)
+		r = follow_on(p, entry, ret);
 	ret->state = r < 0 ? WEIR_CHAIN_BROKEN : r > 0 ? WEIR_CHAIN_NATIVE : compare(p, &ret->why);
 	return 0;
 }

@@ -21,13 +21,21 @@ static const char *text_of(const cJSON *object, const char *key)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
 
-bool weir_chain_is_ours(const char *text, size_t len)
+char *weir_chain_made_from(const char *text, size_t len)
 {
 	cJSON *json = cJSON_ParseWithLength(text, len);
-	bool ours = text_of(json, WEIR_CHAIN_MARK) != NULL;
+	const char *mark = text_of(json, WEIR_CHAIN_MARK);
+	char *name = mark ? strdup(mark) : NULL;
 
 	cJSON_Delete(json);
-	return ours;
+	return name;
+}
+
+bool weir_chain_is_ours(const char *text, size_t len)
+{
+	WEIR_AUTO_FREE char *from = weir_chain_made_from(text, len);
+
+	return from != NULL;
 }
 
 /* --- where is it ------------------------------------------------------------------ */
@@ -159,7 +167,8 @@ static int check(const struct weir_chain_file *f, const cJSON *json, struct weir
 	const char *name = text_of(json, "name");
 	int r;
 
-	if (!cJSON_IsObject(json))
+	/* cJSON would pass over the byte order mark, runtimes do not */
+	if (!cJSON_IsObject(json) || !strncmp(f->text, "\xEF\xBB\xBF", 3))
 		return weir_error_set(err, EINVAL, "%s: is not JSON, or not complete yet", f->name);
 	if (!name || !*name)
 		return weir_error_set(err, EINVAL, "%s: name of the network is missing", f->name);
@@ -230,6 +239,17 @@ static int make_text(const struct weir_chain_file *f, const cJSON *json, const c
 		n = is_list(f) ? list_text(f, mark, entry, ret)
 			       : single_text(f, json, mark, entry, ret);
 	return n < 0 ? weir_error_errno(err, ENOMEM, "%s", f->name) : 0;
+}
+
+/* It is alone on its line: see list_text() and single_text(). */
+char *weir_chain_entry_of(const char *text)
+{
+	size_t end = trim(text, find_place(text).plugins_end), begin = end;
+
+	while (begin && text[begin - 1] != '\n')
+		begin--;
+	begin += strspn(text + begin, " ");
+	return begin < end ? strndup(text + begin, end - begin) : NULL;
 }
 
 int weir_chain_text(const struct weir_chain_file *primary, const char *entry, char **ret,

@@ -5,14 +5,18 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "lib/chain/chain.h"
 
 #include <cmocka.h>
 
@@ -68,6 +72,17 @@ static void assert_text(const char *name, const char *want)
 	text[fread(text, 1, sizeof(text) - 1, f)] = 0;
 	fclose(f);
 	assert_string_equal(text, want);
+}
+
+static bool is_in(const char *name, const char *word)
+{
+	char text[4096] = "";
+	FILE *f = fopen(path_of(name), "r");
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = 0;
+	fclose(f);
+	return strstr(text, word) != NULL;
 }
 
 static struct weir_chain install(void)
@@ -141,6 +156,20 @@ static const struct {
 	  "\"type\":\"y\"}]}",
 	  WEIR_CHAIN_BROKEN, NULL },
 	{ "10-a.conf", "{\"cniVersion\":\"1.0.0\",\"name\":\"n\"}", WEIR_CHAIN_BROKEN, NULL },
+	/* a list in a file that is no .conflist: runtimes refuse it */
+	{ "10-a.conf", "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"x\"}]}",
+	  WEIR_CHAIN_BROKEN, NULL },
+	{ "10-a.conflist", "{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":[{\"x\":\"y\"}]}",
+	  WEIR_CHAIN_BROKEN, NULL },
+	{ "10-a.conflist",
+	  "\xEF\xBB\xBF{\"cniVersion\":\"1.0.0\",\"name\":\"n\",\"plugins\":[{\"type\":\"x\"}]}",
+	  WEIR_CHAIN_BROKEN, NULL },
+	/* "plugins" elsewhere is something else; a hidden file is like any other */
+	{ ".10-a.conflist",
+	  "{\"name\":\"plugins\",\"cniVersion\":\"1.1.0\",\"args\":{\"plugins\":[1]},"
+	  "\r\n\"plugins\":[{"
+	  "\"type\":\"x\",\"plugins\":[{}]}\r\n]}",
+	  WEIR_CHAIN_IN_SYNC, NULL },
 	/* no runtime looks at it */
 	{ "10-a.txt", "{}", WEIR_CHAIN_NO_PRIMARY, NULL },
 };
@@ -156,7 +185,8 @@ static void one_file(void **state)
 		assert_string_equal(weir_chain_state_name(chain.state),
 				    weir_chain_state_name(cases[i].state));
 		assert_int_equal(chain.why.text[0] != 0, chain.state == WEIR_CHAIN_BROKEN);
-		assert_text(OURS, cases[i].ours);
+		if (cases[i].ours || chain.state != WEIR_CHAIN_IN_SYNC)
+			assert_text(OURS, cases[i].ours);
 		assert_text(cases[i].name, cases[i].text);
 		assert_int_equal(weir_chain_remove(dir, &err), 0);
 		assert_text(cases[i].name, cases[i].text);
@@ -198,6 +228,125 @@ static void follows_the_primary(void **state)
 	chain = install();
 	assert_int_equal(chain.state, WEIR_CHAIN_NO_PRIMARY);
 	assert_int_equal(count_files(), 0);
+}
+
+/* Some runtimes stop at such a file, some pass over it. */
+static void a_broken_file_before_the_primary(void **state)
+{
+	struct weir_chain chain;
+
+	put("05-junk.conflist", "{");
+	put("10-a.conflist", LIST("one"));
+	chain = install();
+	assert_int_equal(chain.state, WEIR_CHAIN_BROKEN);
+	assert_text(OURS, NULL);
+	/* it came later: ours goes on following the one that it was made from */
+	unlink(path_of("05-junk.conflist"));
+	install();
+	put("05-junk.conflist", "{");
+	put("10-a.conflist", LIST("two"));
+	chain = install();
+	assert_int_equal(chain.state, WEIR_CHAIN_IN_SYNC);
+	assert_string_equal(chain.primary, "10-a.conflist");
+	assert_non_null(strstr(chain.why.text, "05-junk.conflist"));
+	assert_true(is_in(OURS, "two"));
+	/* ours comes before it, too */
+	put("00-junk.conflist", "{");
+	chain = install();
+	assert_string_equal(chain.ours, "00-00-weir.conflist");
+	assert_string_equal(chain.primary, "10-a.conflist");
+	/* now it is good */
+	put("00-junk.conflist", LIST("three"));
+	chain = install();
+	assert_string_equal(chain.primary, "00-junk.conflist");
+	assert_string_equal(chain.why.text, "");
+	assert_true(is_in("00-00-weir.conflist", "three"));
+}
+
+static void what_a_runtime_passes_over(void **state)
+{
+	struct weir_chain chain;
+
+	assert_int_equal(mkdir(path_of("05-a.conflist"), 0755), 0);
+	put("06-a.conflist.bak", LIST("one"));
+	put("conflist", LIST("one"));
+	put("10-a.conflist", LIST("two"));
+	chain = install();
+	assert_string_equal(chain.primary, "10-a.conflist");
+	assert_int_equal(rmdir(path_of("05-a.conflist")), 0);
+}
+
+static void status_takes_any_entry(void **state)
+{
+	struct weir_error err = { "" };
+	struct weir_chain chain;
+
+	put("10-a.conf", "{\"cniVersion\":\"0.3.1\",\"name\":\"n\",\"type\":\"ptp\"}");
+	assert_int_equal(weir_chain_look(dir, NULL, &chain, &err), 0);
+	assert_int_equal(chain.state, WEIR_CHAIN_MISSING);
+	install();
+	assert_int_equal(weir_chain_look(dir, NULL, &chain, &err), 0);
+	assert_int_equal(chain.state, WEIR_CHAIN_IN_SYNC);
+	assert_int_equal(weir_chain_look(dir, "{\"type\":\"weir\",\"a\":1}", &chain, &err), 0);
+	assert_int_equal(chain.state, WEIR_CHAIN_OUT_OF_DATE);
+	put("10-a.conf", "{\"cniVersion\":\"0.4.0\",\"name\":\"n\",\"type\":\"ptp\"}");
+	assert_int_equal(weir_chain_look(dir, NULL, &chain, &err), 0);
+	assert_int_equal(chain.state, WEIR_CHAIN_OUT_OF_DATE);
+}
+
+static void never_more_readable(void **state)
+{
+	static const struct {
+		mode_t mode;
+		bool other_group;
+		mode_t like;
+		bool same;
+	} access[] = {
+		{ 0600, false, 0600, true },  { 0644, false, 0600, false },
+		{ 0600, false, 0644, false }, { 0640, true, 0640, false },
+		{ 0600, true, 0640, true },   { 0644, true, 0664, true },
+		{ 0604, true, 0604, true },   { 0644, true, 0604, false },
+	};
+
+	for (size_t i = 0; i < sizeof(access) / sizeof(access[0]); i++) {
+		struct stat file = { .st_mode = S_IFREG | access[i].mode,
+				     .st_uid = geteuid(),
+				     .st_gid = getegid() };
+		struct stat like = { .st_mode = S_IFREG | access[i].like,
+				     .st_uid = geteuid(),
+				     .st_gid = getegid() + access[i].other_group };
+
+		if (weir_chain_same_access(&file, &like) != access[i].same)
+			fail_msg("%o like %o", access[i].mode, access[i].like);
+	}
+}
+
+static void the_primary_becomes_secret(void **state)
+{
+	struct stat st;
+
+	put("10-a.conflist", LIST("x"));
+	install();
+	assert_int_equal(chmod(path_of("10-a.conflist"), 0640), 0);
+	assert_int_equal(install().state, WEIR_CHAIN_IN_SYNC);
+	assert_int_equal(stat(path_of(OURS), &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+}
+
+static void two_at_a_time(void **state)
+{
+	struct weir_error err = { "" };
+	int writing;
+
+	put("10-a.conflist", LIST("x"));
+	put(".00-weir.conflist.12345678.weir-tmp", "somebody is writing");
+	writing = open(path_of(".00-weir.conflist.12345678.weir-tmp"), O_WRONLY);
+	assert_int_equal(flock(writing, LOCK_EX), 0);
+	assert_int_equal(install().state, WEIR_CHAIN_IN_SYNC);
+	assert_int_equal(count_files(), 3);
+	close(writing);
+	assert_int_equal(weir_chain_remove(dir, &err), 0);
+	assert_int_equal(count_files(), 1);
 }
 
 static void others_are_left_alone(void **state)
@@ -275,6 +424,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(one_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(follows_the_primary, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_broken_file_before_the_primary, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_a_runtime_passes_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(status_takes_any_entry, setup, teardown),
+		cmocka_unit_test_setup_teardown(never_more_readable, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_primary_becomes_secret, setup, teardown),
+		cmocka_unit_test_setup_teardown(two_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(others_are_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(mode_and_leftovers, setup, teardown),
 		cmocka_unit_test_setup_teardown(an_orphan_may_stay, setup, teardown),
