@@ -7,6 +7,7 @@ tests_e2e_stream_LDADD = -lpthread
 EXTRA_DIST += tests/e2e/cni.py tests/e2e/fixture.py tests/e2e/flows.py tests/e2e/netns.py
 # The promises of DESIGN: no window, no wrong verdict, also when weird is killed.
 E2E_PROMISES = \
+	tests/e2e/chain.py \
 	tests/e2e/cni_plugin.py \
 	tests/e2e/example.py \
 	tests/e2e/kill.py \
