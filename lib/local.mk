@@ -23,12 +23,15 @@ tests_unit_lib_wire_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(MSGPACK_LIBS) $(CMOCKA_LI
 endif
 
 if WEIR_FUZZERS
-FUZZERS += tests/fuzz/chain tests/fuzz/wire
+FUZZERS += tests/fuzz/chain tests/fuzz/doc tests/fuzz/wire
 endif
-EXTRA_DIST += tests/fuzz/corpus/chain tests/fuzz/corpus/wire
+EXTRA_DIST += tests/fuzz/corpus/chain tests/fuzz/corpus/doc tests/fuzz/corpus/wire
 tests_fuzz_chain_SOURCES = tests/fuzz/chain.c
 tests_fuzz_chain_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_chain_LDADD = $(LIBWEIR) $(CJSON_LIBS)
+tests_fuzz_doc_SOURCES = tests/fuzz/doc.c
+tests_fuzz_doc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_doc_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS)
 tests_fuzz_wire_SOURCES = tests/fuzz/wire.c
 tests_fuzz_wire_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_wire_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(MSGPACK_LIBS)

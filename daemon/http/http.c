@@ -91,11 +91,22 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 	turn(poll->data);
 }
 
+static unsigned connections(struct weir_http *h)
+{
+	return MHD_get_daemon_info(h->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)->num_connections;
+}
+
+/* At its limit libmicrohttpd listens no more, and it begins again not when a
+ * connection has gone but at the run after. */
 static void turn(struct weir_http *h)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
+	unsigned before;
 
-	MHD_run(h->mhd);
+	do {
+		before = connections(h);
+		MHD_run(h->mhd);
+	} while (connections(h) < before);
 	if (MHD_get_timeout(h->mhd, &ms) == MHD_YES)
 		uv_timer_start(&h->timer, on_timer, ms, 0);
 	else

@@ -240,6 +240,10 @@ class Node:
         with open(f"/proc/{self.process.pid}/status") as f:
             return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
 
+    def open_files(self):
+        """Descriptors of weird."""
+        return os.listdir(f"/proc/{self.process.pid}/fd")
+
     # --- objects
 
     def write_manifest(self, name, content):
