@@ -11,6 +11,7 @@
 #include "backends/flow/kernel.h"
 #include "daemon/numbers.h"
 #include "daemon/parts.h"
+#include "daemon/report/report.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
 #include "weir/log.h"
@@ -135,6 +136,11 @@ static int open_publisher(struct weird *d, const struct weir_numbers *first, str
 	return weir_publisher_new(&config, &d->publisher, err);
 }
 
+static void on_denied(void *data, const struct weir_record *record)
+{
+	weir_report_denied(data, record);
+}
+
 static int open_pipeline(struct weird *d, struct weir_error *err)
 {
 	struct weir_pipeline_config config = {
@@ -142,6 +148,8 @@ static int open_pipeline(struct weird *d, struct weir_error *err)
 		.denied_ms = d->config->flows.denied_ms,
 		.max_connections = d->config->flows.max_connections,
 		.max_denied = d->config->flows.max_denied,
+		.denied = d->report ? on_denied : NULL,
+		.data = d->report,
 	};
 	struct weir_flow_config kernel = {
 		.nflog_group = (uint16_t)d->config->nflog_group,

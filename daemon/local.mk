@@ -126,6 +126,16 @@ daemon_libweird_a_SOURCES = \
 	daemon/reconcile/guards.h \
 	daemon/reconcile/reconcile.c \
 	daemon/reconcile/reconcile.h \
+	daemon/report/conditions.c \
+	daemon/report/denials.c \
+	daemon/report/events.c \
+	daemon/report/events.h \
+	daemon/report/judge.c \
+	daemon/report/lease.c \
+	daemon/report/lease.h \
+	daemon/report/report.c \
+	daemon/report/report.h \
+	daemon/report/status.c \
 	daemon/rpc/client.c \
 	daemon/rpc/internal.h \
 	daemon/rpc/request.c \
@@ -173,6 +183,8 @@ endif
 
 if WEIR_HAVE_TESTS
 DAEMON_TESTS = \
+	tests/unit/daemon/report/conditions \
+	tests/unit/daemon/report/lease \
 	tests/unit/daemon/cluster/cluster \
 	tests/unit/daemon/cluster/index \
 	tests/unit/daemon/cluster/pods \
@@ -204,6 +216,10 @@ tests_unit_daemon_cluster_cluster_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $
 tests_unit_daemon_cluster_pods_SOURCES = tests/unit/daemon/cluster/pods.c
 tests_unit_daemon_cluster_pods_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
+tests_unit_daemon_report_conditions_SOURCES = tests/unit/daemon/report/conditions.c
+tests_unit_daemon_report_conditions_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
+tests_unit_daemon_report_lease_SOURCES = tests/unit/daemon/report/lease.c
+tests_unit_daemon_report_lease_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_daemon_cluster_sweep_SOURCES = tests/unit/daemon/cluster/sweep.c
 tests_unit_daemon_cluster_sweep_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)

@@ -21,9 +21,11 @@
 #include "daemon/cni/forget.h"
 #include "daemon/cni/local.h"
 #include "daemon/http/http.h"
+#include "daemon/kube/kube.h"
 #include "daemon/node/addrs.h"
 #include "daemon/query/query.h"
 #include "daemon/reconcile/reconcile.h"
+#include "daemon/report/report.h"
 #include "daemon/source/source.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
@@ -129,6 +131,20 @@ static void close_endpoints(struct weird *d)
 	weir_endpoints_close(&d->endpoints);
 }
 
+/* --- the API server ------------------------------------------------------------------ */
+
+static int open_kube(struct weird *d, struct weir_error *err)
+{
+	return *d->config->files.path
+		       ? 0
+		       : weir_kube_open(d->loop, d->config->kubernetes.kubeconfig, &d->kube, err);
+}
+
+static void close_kube(struct weird *d)
+{
+	weir_kube_close(&d->kube);
+}
+
 /* --- backend, source, reconciler ---------------------------------------------------- */
 
 static struct weir_backend_config backend_config(const struct weird *d)
@@ -170,11 +186,8 @@ static void close_reconcile(struct weird *d)
 
 static int open_source(struct weird *d, struct weir_error *err)
 {
-	const struct weir_config *config = d->config;
-
-	return *config->files.path ? weir_source_files_open(d, config->files.path, &d->source, err)
-				   : weir_source_kubernetes_open(d, config->kubernetes.kubeconfig,
-								 &d->source, err);
+	return d->kube ? weir_source_kubernetes_open(d, &d->source, err)
+		       : weir_source_files_open(d, d->config->files.path, &d->source, err);
 }
 
 static void close_source(struct weird *d)
@@ -189,6 +202,18 @@ static int first_run(struct weird *d, struct weir_error *err)
 	weir_reconcile_now(d->reconcile, NULL);
 	malloc_trim(0); /* decoding 30,000 manifests takes much more than keeping them */
 	return 0;
+}
+
+/* --- what weird tells others --------------------------------------------------------- */
+
+static int open_report(struct weird *d, struct weir_error *err)
+{
+	return weir_report_start(d, &d->report, err);
+}
+
+static void close_report(struct weird *d)
+{
+	weir_report_stop(&d->report);
 }
 
 /* --- what others talk to ------------------------------------------------------------- */
@@ -257,10 +282,12 @@ static const struct {
 	{ "world", open_world, close_world },
 	{ "node addresses", open_node_addrs, close_node_addrs },
 	{ "endpoints", open_endpoints, close_endpoints },
+	{ "API server", open_kube, close_kube },
 	{ "backend", open_backend, close_backend },
 	{ "reconciler", open_reconcile, close_reconcile },
 	{ "source", open_source, close_source },
 	{ "first run", first_run, NULL },
+	{ "report", open_report, close_report },
 	{ "flows", open_flows, weird_flows_close },
 	{ "rpc", open_rpc, close_rpc },
 	{ "http", open_http, close_http },

@@ -62,6 +62,13 @@ static bool is_ours(const char *name)
 	return false;
 }
 
+/* A folder with files of others in it, or one that is mounted: in a container its
+ * place is often read-only. */
+static bool may_stay(int error)
+{
+	return error == ENOTEMPTY || error == EEXIST || error == EBUSY || error == EROFS;
+}
+
 static int purge_folder(const char *path, struct weir_error *err)
 {
 	DIR *dir = opendir(path);
@@ -75,7 +82,7 @@ static int purge_folder(const char *path, struct weir_error *err)
 			r = weir_error_errno(err, errno, "%s/%s", path, entry->d_name);
 	}
 	closedir(dir);
-	if (rmdir(path) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != EBUSY)
+	if (rmdir(path) < 0 && !may_stay(errno))
 		r = weir_error_errno(err, errno, "%s", path);
 	return r;
 }

@@ -15,12 +15,14 @@
 #include "daemon/world.h"
 #include "weir/backend.h"
 
+struct weir_kube;	 /* daemon/kube/kube.h */
+struct weir_report;	 /* daemon/report/report.h */
 struct weir_source;	 /* daemon/source/source.h */
 struct weir_reconcile;	 /* daemon/reconcile/reconcile.h */
 struct weir_http;	 /* daemon/http/http.h */
 struct weir_node_addrs;	 /* daemon/node/addrs.h */
 struct weird_numbering;	 /* daemon/flows.c */
-struct weir_keeper;	/* daemon/chain/chain.h */
+struct weir_keeper;	 /* daemon/chain/chain.h */
 struct weir_cni_pending; /* daemon/cni/pending.c */
 
 struct weird {
@@ -30,7 +32,9 @@ struct weird {
 	struct weir_endpoints *endpoints;
 	struct weir_backend *backend;
 	struct weir_error backend_note; /* why this one, when "auto" chose it; else "" */
+	struct weir_kube *kube;		/* the API server; NULL: the source is a folder */
 	struct weir_source *source;
+	struct weir_report *report; /* NULL: nothing is written to the API server */
 	struct weir_reconcile *reconcile;
 	struct weir_publisher *publisher;
 	struct weir_pipeline *pipeline;

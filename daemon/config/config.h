@@ -52,6 +52,11 @@ struct weir_config {
 		char *path; /* "": the source is Kubernetes */
 	} files;
 	struct {
+		unsigned events, status; /* bool */
+		char *namespace_;
+		unsigned per_minute, repeat_ms;
+	} report;
+	struct {
 		unsigned manage; /* bool */
 		char *dir, *bin_dir;
 		unsigned on_unavailable;     /* weir_config_on_unavailable */

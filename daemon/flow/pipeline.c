@@ -63,6 +63,8 @@ static int publish(void *data, struct weir_record *record)
 {
 	struct weir_pipeline *p = data;
 
+	if (record->type == WEIR_RECORD_DENIED && p->config.denied)
+		p->config.denied(p->config.data, record);
 	return weir_publisher_add(p->publisher, record);
 }
 

@@ -19,6 +19,10 @@ struct weir_pipeline_config {
 	unsigned denied_ms;	  /* repeated denials are summed up over so long (1000) */
 	uint32_t max_connections; /* followed at once; beyond: counted as lost (WEIR_LOSS_QUEUE) */
 	uint32_t max_denied;	  /* keys of denials summed up at once */
+	/* Called with each record of a denial, whichever thread makes it; must not
+	 * wait. NULL: nobody is interested. */
+	void (*denied)(void *data, const struct weir_record *record);
+	void *data;
 };
 
 /* The source is opened by the caller with pipeline's sink:

@@ -16,6 +16,7 @@
 #include "daemon/http/http.h"
 #include "daemon/reconcile/coverage.h"
 #include "daemon/reconcile/reconcile.h"
+#include "daemon/report/report.h"
 #include "daemon/source/source.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
@@ -218,6 +219,27 @@ static void print_requests(void *data, const char *method, uint64_t ok, uint64_t
 		method, ok, method, failed);
 }
 
+static void print_report(const struct weir_report *report, FILE *out)
+{
+	struct weir_report_stats s;
+
+	weir_report_stats(report, &s);
+	fprintf(out,
+		"# HELP weir_events_total Kubernetes Events, by what became of them.\n"
+		"# TYPE weir_events_total counter\n"
+		"weir_events_total{result=\"sent\"} %" PRIu64 "\n"
+		"weir_events_total{result=\"failed\"} %" PRIu64 "\n"
+		"weir_events_total{result=\"dropped\"} %" PRIu64 "\n",
+		s.events.sent, s.events.failed, s.events.dropped + s.denials_lost);
+	fprintf(out,
+		"# HELP weir_policy_status_written_total Statuses of policies written.\n"
+		"# TYPE weir_policy_status_written_total counter\n"
+		"weir_policy_status_written_total %" PRIu64 "\n"
+		"# HELP weir_leader 1 on the node that writes them for all.\n"
+		"# TYPE weir_leader gauge\nweir_leader %d\n",
+		s.written, s.leader);
+}
+
 char *weir_page_metrics(struct weird *d, unsigned *ret_status)
 {
 	static const char *const types[] = { [GAUGE] = "gauge", [COUNTER] = "counter" };
@@ -243,6 +265,8 @@ char *weir_page_metrics(struct weird *d, unsigned *ret_status)
 		last = m->name;
 		print_metric(out, &s, m);
 	}
+	if (d->report)
+		print_report(d->report, out);
 	if (d->keeper)
 		fprintf(out,
 			"# HELP weir_chain_in_sync 1 when weir is in the node's CNI chain as it "

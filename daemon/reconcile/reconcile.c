@@ -161,11 +161,20 @@ static void on_timer(uv_timer_t *timer)
 	weir_reconcile_now(timer->data, NULL);
 }
 
+/* A source that has not told all yet is no failure, but a start. */
+static void log_failure(const struct weir_reconcile *r, int code, const struct weir_error *err)
+{
+	bool waits = code == -EAGAIN;
+
+	if (strcmp(r->state.error, err->text))
+		weir_log(waits ? WEIR_LOG_INFO : WEIR_LOG_ERROR,
+			 waits ? "nothing is changed until the source has told all"
+			       : "the kernel does not have the desired state; retrying",
+			 "error", err->text, NULL);
+}
+
 static void note_failure(struct weir_reconcile *r, const struct weir_error *err)
 {
-	if (strcmp(r->state.error, err->text))
-		weir_log(WEIR_LOG_ERROR, "the kernel does not have the desired state; retrying",
-			 "error", err->text, NULL);
 	memcpy(r->state.error, err->text, sizeof(r->state.error));
 	r->state.failures++;
 	uv_timer_start(&r->retry, on_timer, backoff_ms(r->failed++), 0);
@@ -199,6 +208,7 @@ int weir_reconcile_now(struct weir_reconcile *r, struct weir_error *err)
 		r->state.max_us = r->state.last_us;
 	r->state.in_sync = code == 0;
 	if (code < 0) {
+		log_failure(r, code, &mine);
 		note_failure(r, &mine);
 		return weir_error_set(err, -code, "%s", mine.text);
 	}

@@ -17,7 +17,7 @@ enum { STATUS_MAX = 200 };
 
 struct weir_broken_object {
 	char *id; /* "KIND NAMESPACE/NAME": no part can contain the separators */
-	char *kind, *ns, *name, *error;
+	char *kind, *ns, *name, *uid, *error;
 	UT_hash_handle hh;
 };
 
@@ -34,6 +34,7 @@ static void free_object(struct weir_broken_object *o)
 	free(o->kind);
 	free(o->ns);
 	free(o->name);
+	free(o->uid);
 	free(o->error);
 	free(o);
 }
@@ -72,7 +73,7 @@ static void drop(struct weir_broken *b, struct weir_broken_object *o)
 }
 
 void weir_broken_set(struct weir_broken *b, const char *kind, const char *ns, const char *name,
-		     const char *error)
+		     const char *uid, const char *error)
 {
 	struct weir_broken_object *o = find(b, kind, ns, name);
 	char *text;
@@ -92,6 +93,8 @@ void weir_broken_set(struct weir_broken *b, const char *kind, const char *ns, co
 		text = NULL;
 	free(o->error);
 	o->error = text;
+	free(o->uid);
+	o->uid = uid ? strdup(uid) : NULL;
 }
 
 void weir_broken_clear(struct weir_broken *b, const char *kind, const char *ns, const char *name)
@@ -129,6 +132,8 @@ cJSON *weir_broken_status(const struct weir_broken *b)
 		if (o->ns)
 			cJSON_AddStringToObject(item, "namespace", o->ns);
 		cJSON_AddStringToObject(item, "name", o->name);
+		if (o->uid)
+			cJSON_AddStringToObject(item, "uid", o->uid);
 		cJSON_AddStringToObject(item, "error", o->error ? o->error : "out of memory");
 		cJSON_AddItemToArray(list, item);
 	}

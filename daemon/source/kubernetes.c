@@ -53,7 +53,7 @@ struct fetch {
 struct kubernetes {
 	struct weir_source source; /* first: what others hold */
 	struct weird *d;
-	struct weir_kube *kube;
+	struct weir_kube *kube; /* the daemon's */
 	struct collection collections[COLLECTIONS_MAX];
 	unsigned n;
 	struct weir_broken broken;
@@ -83,7 +83,8 @@ static int take(struct kubernetes *k, const struct weir_kind *kind, const cJSON 
 		return weir_error_set(ret_err, EINVAL, "%s without a name", kind->kind);
 	r = kind->set(&k->d->world, object, ret_err);
 	if (r < 0)
-		weir_broken_set(&k->broken, kind->kind, ns, name, ret_err->text);
+		weir_broken_set(&k->broken, kind->kind, ns, name, name_of(object, "uid"),
+				ret_err->text);
 	else
 		weir_broken_clear(&k->broken, kind->kind, ns, name);
 	return r;
@@ -390,7 +391,6 @@ static void k8s_close(struct weir_source *source)
 		weir_listed_end(&k->collections[i].listed);
 	}
 	end_waiting(k);
-	weir_kube_close(&k->kube);
 	weir_broken_free(&k->broken);
 	free(k);
 }
@@ -427,17 +427,16 @@ static int follow(struct kubernetes *k, const struct weir_kind *kind, struct wei
 	return r;
 }
 
-int weir_source_kubernetes_open(struct weird *d, const char *kubeconfig, struct weir_source **ret,
-				struct weir_error *err)
+int weir_source_kubernetes_open(struct weird *d, struct weir_source **ret, struct weir_error *err)
 {
 	struct kubernetes *k = calloc(1, sizeof(*k));
-	int r;
+	int r = 0;
 
 	if (!k)
 		return weir_error_errno(err, ENOMEM, "source");
 	k->source.ops = &k8s_ops;
 	k->d = d;
-	r = weir_kube_open(d->loop, kubeconfig, &k->kube, err);
+	k->kube = d->kube;
 	for (const struct weir_kind *kind = weir_kinds; r == 0 && kind->kind; kind++) {
 		if (kind->collection)
 			r = follow(k, kind, err);

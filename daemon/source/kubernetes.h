@@ -41,12 +41,12 @@ struct weir_broken {
 
 /* Logged when it is news. */
 void weir_broken_set(struct weir_broken *b, const char *kind, const char *ns, const char *name,
-		     const char *error);
+		     const char *uid, const char *error);
 void weir_broken_clear(struct weir_broken *b, const char *kind, const char *ns, const char *name);
 /* Those of the kind for which stays is false are broken no longer: they are gone. */
 void weir_broken_sweep(struct weir_broken *b, const char *kind,
 		       bool (*stays)(void *data, const char *ns, const char *name), void *data);
-/* [{"kind","namespace","name","error"}], at most some hundred of them */
+/* [{"kind","namespace","name","uid","error"}], at most some hundred of them */
 cJSON *weir_broken_status(const struct weir_broken *b);
 void weir_broken_counts(const struct weir_broken *b, uint64_t *broken, uint64_t *errors);
 void weir_broken_free(struct weir_broken *b);

@@ -47,6 +47,5 @@ struct weir_source {
 
 int weir_source_files_open(struct weird *d, const char *path, struct weir_source **ret,
 			   struct weir_error *err);
-/* kubeconfig "": the service account of the pod that weird runs in. */
-int weir_source_kubernetes_open(struct weird *d, const char *kubeconfig, struct weir_source **ret,
-				struct weir_error *err);
+/* From the API server d->kube. */
+int weir_source_kubernetes_open(struct weird *d, struct weir_source **ret, struct weir_error *err);

@@ -75,7 +75,7 @@ static void unknown_keys(void **state)
 	assert_refused(
 		"node: a\nflow: 1\n",
 		"weird.yaml:2: unknown key \"flow\": did you mean \"flows\"? valid here: "
-		"node, backend, source, cni, chain, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
+		"node, backend, source, cni, chain, report, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
 		"nflogGroup, bridgeNetfilter, flows");
 	assert_refused("log:\n  colour: red\n",
 		       "weird.yaml:2: unknown key \"log.colour\": valid here: level, format");
@@ -85,7 +85,7 @@ static void unknown_keys(void **state)
 	assert_refused(
 		"log.level: info\n",
 		"weird.yaml:1: unknown key \"log.level\": valid here: node, backend, source, "
-		"cni, chain, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, nflogGroup, "
+		"cni, chain, report, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, nflogGroup, "
 		"bridgeNetfilter, flows");
 }
 
