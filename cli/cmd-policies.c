@@ -6,7 +6,7 @@
 static const struct weirctl_column columns[] = {
 	{ "TIER", 0, false },	    { "NAMESPACE", 6, false }, { "NAME", 12, false },
 	{ "DIRECTIONS", 0, false }, { "RULES", 0, true },      { "LOCAL PODS", 0, true },
-	{ "MODE", 0, false },	    { "GEN", 0, true },
+	{ "IN FORCE", 0, true },    { "MODE", 0, false },      { "GEN", 0, true },
 };
 
 static void join_directions(const cJSON *item, char *buf, size_t size)
@@ -25,13 +25,16 @@ static void join_directions(const cJSON *item, char *buf, size_t size)
 static void row(struct weirctl_table *table, const cJSON *item)
 {
 	const cJSON *rules = weirctl_member(item, "rules");
-	char directions[32], n_rules[16], selected[16], generation[24];
+	const cJSON *realised = weirctl_member(item, "realised");
+	char directions[32], n_rules[16], selected[16], in_force[16] = "?", generation[24];
 	const char *cells[WEIR_ARRAY_SIZE(columns)];
 
 	join_directions(item, directions, sizeof(directions));
 	snprintf(n_rules, sizeof(n_rules), "%.0f",
 		 weirctl_number(rules, "ingress") + weirctl_number(rules, "egress"));
 	snprintf(selected, sizeof(selected), "%.0f", weirctl_number(item, "selected"));
+	if (cJSON_IsNumber(realised))
+		snprintf(in_force, sizeof(in_force), "%.0f", realised->valuedouble);
 	snprintf(generation, sizeof(generation), "%.0f", weirctl_number(item, "generation"));
 	cells[0] = weirctl_text(item, "tier");
 	cells[1] = weirctl_text(item, "namespace");
@@ -39,8 +42,9 @@ static void row(struct weirctl_table *table, const cJSON *item)
 	cells[3] = directions;
 	cells[4] = n_rules;
 	cells[5] = selected;
-	cells[6] = weirctl_true(item, "staged") ? "staged" : "enforced";
-	cells[7] = generation;
+	cells[6] = in_force;
+	cells[7] = weirctl_true(item, "staged") ? "staged" : "enforced";
+	cells[8] = generation;
 	weirctl_table_row(table, WEIRCTL_PLAIN, cells);
 }
 

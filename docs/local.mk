@@ -4,6 +4,7 @@ dist_man_MANS += docs/man/weir.8 docs/man/weird.8 docs/man/weird.yaml.5
 EXTRA_DIST += docs/ARCHITECTURE.md
 EXTRA_DIST += docs/BACKEND-CHOICE.md
 EXTRA_DIST += docs/BACKENDS.md
+EXTRA_DIST += docs/CONFORMANCE.md
 EXTRA_DIST += docs/FLOWS.md
 EXTRA_DIST += docs/OPERATIONS.md
 EXTRA_DIST += docs/WIRE.md docs/examples/subscribe.py

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "daemon/cluster/cluster.h"
+#include "daemon/reconcile/reconcile.h"
 #include "daemon/source/source.h"
 #include "weir/cleanup.h"
 
@@ -29,8 +30,23 @@ static int compare(const void *a, const void *b)
 				   *(const struct weir_policy *const *)b);
 }
 
+/* On how many endpoints the kernel enforces it in this form. While the kernel is
+ * behind, nobody can tell without asking it for each of them. */
+static void add_realised(const struct weird *d, const struct weir_policy *policy, uint32_t selected,
+			 cJSON *item)
+{
+	struct weir_reconcile_state state;
+
+	weir_reconcile_state(d->reconcile, &state);
+	if (state.in_sync)
+		cJSON_AddNumberToObject(item, "realised", policy->staged ? 0 : selected);
+	else
+		cJSON_AddNullToObject(item, "realised");
+}
+
 static cJSON *describe(const struct weird *d, const struct weir_policy *policy)
 {
+	uint32_t selected = weir_compiler_selected(d->world.compiler, policy);
 	cJSON *item = cJSON_CreateObject(), *directions, *rules;
 
 	cJSON_AddStringToObject(item, "kind", policy->kind);
@@ -46,8 +62,8 @@ static cJSON *describe(const struct weird *d, const struct weir_policy *policy)
 					     cJSON_CreateString(weir_direction_name(dir)));
 		cJSON_AddNumberToObject(rules, weir_direction_name(dir), policy->n_rules[dir]);
 	}
-	cJSON_AddNumberToObject(item, "selected",
-				weir_compiler_selected(d->world.compiler, policy));
+	cJSON_AddNumberToObject(item, "selected", selected);
+	add_realised(d, policy, selected, item);
 	cJSON_AddBoolToObject(item, "staged", policy->staged);
 	cJSON_AddNumberToObject(item, "generation", (double)policy->generation);
 	return item;
