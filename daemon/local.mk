@@ -74,6 +74,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/kube/backoff.h \
 	daemon/kube/base64.c \
 	daemon/kube/base64.h \
+	daemon/kube/connections.c \
+	daemon/kube/credentials.c \
 	daemon/kube/event.c \
 	daemon/kube/internal.h \
 	daemon/kube/items.c \
@@ -83,12 +85,14 @@ daemon_libweird_a_SOURCES = \
 	daemon/kube/kubeconfig.h \
 	daemon/kube/lines.c \
 	daemon/kube/lines.h \
+	daemon/kube/list.c \
 	daemon/kube/multi.c \
 	daemon/kube/reflector.c \
 	daemon/kube/reflector.h \
 	daemon/kube/request.c \
 	daemon/kube/server.c \
 	daemon/kube/transfer.c \
+	daemon/kube/watch.c \
 	daemon/node/addrs.c \
 	daemon/node/addrs.h \
 	daemon/node/route.c \
@@ -190,6 +194,10 @@ DAEMON_TESTS = \
 	tests/unit/daemon/cluster/pods \
 	tests/unit/daemon/cluster/sweep \
 	tests/unit/daemon/config/config \
+	tests/unit/daemon/kube/backoff \
+	tests/unit/daemon/kube/items \
+	tests/unit/daemon/kube/kubeconfig \
+	tests/unit/daemon/kube/lines \
 	tests/unit/daemon/options \
 	tests/unit/daemon/query/words \
 	tests/unit/daemon/reconcile/reconcile \
@@ -207,6 +215,15 @@ tests_unit_daemon_rpc_server_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(UV_
 	$(CMOCKA_LIBS)
 tests_unit_daemon_cluster_index_SOURCES = tests/unit/daemon/cluster/index.c
 tests_unit_daemon_cluster_index_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_daemon_kube_backoff_SOURCES = tests/unit/daemon/kube/backoff.c
+tests_unit_daemon_kube_backoff_LDADD = $(LIBDAEMON) $(CMOCKA_LIBS)
+tests_unit_daemon_kube_items_SOURCES = tests/unit/daemon/kube/items.c
+tests_unit_daemon_kube_items_LDADD = $(LIBDAEMON) $(CMOCKA_LIBS)
+tests_unit_daemon_kube_kubeconfig_SOURCES = tests/unit/daemon/kube/kubeconfig.c
+tests_unit_daemon_kube_kubeconfig_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
+	$(CMOCKA_LIBS)
+tests_unit_daemon_kube_lines_SOURCES = tests/unit/daemon/kube/lines.c
+tests_unit_daemon_kube_lines_LDADD = $(LIBDAEMON) $(CMOCKA_LIBS)
 tests_unit_daemon_query_words_SOURCES = tests/unit/daemon/query/words.c
 tests_unit_daemon_query_words_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
@@ -232,9 +249,19 @@ tests_unit_daemon_config_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(
 endif
 
 if WEIR_FUZZERS
-FUZZERS += tests/fuzz/config
+FUZZERS += tests/fuzz/config tests/fuzz/items tests/fuzz/kubeconfig tests/fuzz/lines
 endif
-EXTRA_DIST += tests/fuzz/corpus/config
+EXTRA_DIST += tests/fuzz/corpus/config tests/fuzz/corpus/items tests/fuzz/corpus/kubeconfig \
+	tests/fuzz/corpus/lines
+tests_fuzz_items_SOURCES = tests/fuzz/items.c
+tests_fuzz_items_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_items_LDADD = $(LIBDAEMON) $(CJSON_LIBS)
+tests_fuzz_kubeconfig_SOURCES = tests/fuzz/kubeconfig.c
+tests_fuzz_kubeconfig_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_kubeconfig_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS)
+tests_fuzz_lines_SOURCES = tests/fuzz/lines.c
+tests_fuzz_lines_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_lines_LDADD = $(LIBDAEMON)
 tests_fuzz_config_SOURCES = tests/fuzz/config.c
 tests_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS)

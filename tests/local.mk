@@ -69,3 +69,10 @@ KUBE_TESTS = tests/kube/away.py tests/kube/follow.py tests/kube/killed.py tests/
 dist_check_SCRIPTS += $(KUBE_TESTS)
 TESTS += $(KUBE_TESTS)
 EXTRA_DIST += tests/kube/apiserver.py tests/kube/client.py tests/kube/node.py
+# The API client against a server that misbehaves.
+check_PROGRAMS += tests/kube/reflect
+tests_kube_reflect_SOURCES = tests/kube/reflect.c
+tests_kube_reflect_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(CURL_LIBS) $(UV_LIBS)
+dist_check_SCRIPTS += tests/kube/faults.py
+TESTS += tests/kube/faults.py
+EXTRA_DIST += tests/kube/server.py

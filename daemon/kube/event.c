@@ -7,15 +7,11 @@
 #include "daemon/kube/reflector.h"
 #include "weir/cleanup.h"
 
-int weir_reflector_set_text(char **ret, const cJSON *object, const char *key)
+/* What we missed with it, only a list can tell. */
+static int unreadable(struct weir_reflector *r, const char *what)
 {
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
-
-	free(weir_take(*ret));
-	if (!text || !*text)
-		return 0;
-	*ret = strdup(text);
-	return *ret ? 0 : -ENOMEM;
+	r->gone = true;
+	return weir_error_set(&r->broken, EBADMSG, "%s", what);
 }
 
 /* Where the watch has come to, for the next one. */
@@ -26,7 +22,7 @@ static int note_version(struct weir_reflector *r, const cJSON *object)
 		cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(meta, "resourceVersion"));
 
 	if (!version || !*version)
-		return weir_error_set(&r->broken, EBADMSG, "an event has no resourceVersion");
+		return unreadable(r, "an event has no resourceVersion");
 	weir_reflector_heard(r);
 	return weir_reflector_set_text(&r->version, meta, "resourceVersion");
 }
@@ -35,8 +31,11 @@ static int on_object(struct weir_reflector *r, cJSON *object)
 {
 	int e = note_version(r, object);
 
-	r->state.events += e == 0;
-	return e < 0 ? e : weir_reflector_object(r, object);
+	if (e < 0)
+		return e;
+	r->state.events++;
+	weir_reflector_object(r, object);
+	return 0;
 }
 
 static int on_removed(struct weir_reflector *r, cJSON *object)
@@ -76,20 +75,23 @@ int weir_reflector_event(struct weir_reflector *r, const char *text, size_t len)
 		{ "ADDED", on_object },	     { "MODIFIED", on_object }, { "DELETED", on_removed },
 		{ "BOOKMARK", on_bookmark }, { "ERROR", on_error },
 	};
-	cJSON *event = cJSON_ParseWithLength(text, len);
+	cJSON *event = cJSON_ParseWithLengthOpts(text, len + 1, NULL, true);
 	const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(event, "type"));
 	cJSON *object = cJSON_GetObjectItemCaseSensitive(event, "object");
+	size_t i = 0;
 	int e = 0;
 
-	if (!type || !cJSON_IsObject(object))
-		e = weir_error_set(&r->broken, EBADMSG,
-				   "an event of the watch is not JSON, or none");
-	for (size_t i = 0; e == 0 && i < WEIR_ARRAY_SIZE(types); i++) {
-		if (strcmp(type, types[i].type) == 0) {
-			e = types[i].fn(r, object);
-			break;
-		}
+	if (!type || !cJSON_IsObject(object)) {
+		e = unreadable(r, "an event of the watch is not JSON, or none");
+		cJSON_Delete(event);
+		return e;
 	}
+	while (i < WEIR_ARRAY_SIZE(types) && strcmp(type, types[i].type))
+		i++;
+	if (i < WEIR_ARRAY_SIZE(types))
+		e = types[i].fn(r, object);
+	else
+		r->state.unknown++;
 	cJSON_Delete(event);
 	return e;
 }

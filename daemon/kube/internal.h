@@ -3,12 +3,14 @@
 /* The inside of struct weir_kube, for the files of this folder: one server, and
  * libcurl's transfers on the libuv loop. */
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <uv.h>
 
 #include "daemon/kube/kube.h"
 #include "daemon/kube/kubeconfig.h"
 
 struct weir_transfer;
+struct weir_connection;
 
 struct weir_kube {
 	uv_loop_t *loop;
@@ -19,7 +21,12 @@ struct weir_kube {
 	char *redirect; /* CURLOPT_CONNECT_TO: from that name to the address; NULL: none */
 	struct curl_slist *connect_to;
 	struct weir_transfer *transfers;
+	bool unsettled; /* one of them was started or stopped from inside of libcurl */
+	struct weir_connection *connections;
+	uint64_t heard_ms; /* when the server last said anything, of the monotonic clock */
 };
+
+uint64_t weir_kube_now_ms(void);
 
 /* --- transfer.c ------------------------------------------------------------------- */
 
@@ -37,6 +44,8 @@ struct weir_transfer_ops {
 	int (*bytes)(void *data, const char *bytes, size_t len);
 	/* Once, last; the transfer is freed after it. */
 	void (*done)(void *data, const struct weir_transfer_end *end);
+	/* Instead of done, when the server is closed. NULL: the owner knows. */
+	void (*dropped)(void *data);
 };
 
 struct weir_transfer_config {
@@ -44,15 +53,31 @@ struct weir_transfer_config {
 	const char *body, *content_type; /* copied; body NULL: none */
 	uint32_t timeout_ms;		 /* of the whole; 0: none */
 	uint32_t silence_s;		 /* ends when nothing comes for so long; 0: never */
+	uint32_t quiet_s;		 /* the same from when the head is there; 0: as before */
 };
 
 int weir_transfer_start(struct weir_kube *kube, const struct weir_transfer_config *config,
 			const struct weir_transfer_ops *ops, void *data, struct weir_transfer **ret,
 			struct weir_error *err);
-/* Nothing is called any more. Not from inside of bytes or opened. */
+/* Nothing is called any more. */
 void weir_transfer_stop(struct weir_transfer **t);
+/* All of them end, and their owners are told that they are dropped. */
+void weir_transfer_drop_all(struct weir_kube *kube);
+/* multi.c's: what was started or stopped from inside of libcurl is done now. */
+void weir_transfer_settle(struct weir_kube *kube);
 /* What the answer of an API server that is no success means, in words. */
 void weir_transfer_explain(const struct weir_transfer_end *end, struct weir_error *ret);
+
+/* --- credentials.c -------------------------------------------------------------------- */
+
+/* Who we are and whom we trust, as the files say now. */
+int weir_credentials_set(CURL *easy, const struct weir_kube_config *config, struct weir_error *err);
+
+/* --- connections.c: the sockets, which live longer than the transfers on them --------- */
+
+void weir_connections_watch(CURL *easy, struct weir_kube *kube);
+/* They are dead, whatever TCP says: all that is on them ends at once. */
+void weir_connections_break(struct weir_kube *kube);
 
 /* --- multi.c: libcurl's sockets and timer on the loop -------------------------------- */
 

@@ -59,7 +59,7 @@ static void open_string(struct weir_items *s)
 static void open_bracket(struct weir_items *s, char c)
 {
 	if (s->depth == OUTER && c == '[' && key_is(s, "items"))
-		s->in_items = true;
+		s->in_items = s->has_items = true;
 	s->depth++;
 	if (s->start || c != '{')
 		return;
@@ -84,7 +84,13 @@ static int close_bracket(struct weir_items *s)
 
 static int outside_of_strings(struct weir_items *s, char c)
 {
+	/* only objects are items: one that is passed over would count as gone */
+	if (s->in_items && s->depth == ELEMENTS && !strchr(" \t\r\n,{]", c))
+		return -EBADMSG;
 	switch (c) {
+	case 'n': /* null */
+		s->has_items |= s->depth == OUTER && key_is(s, "items");
+		return 0;
 	case '"':
 		open_string(s);
 		return 0;

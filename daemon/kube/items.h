@@ -18,6 +18,7 @@ struct weir_items {
 	bool gathers_key; /* a string in the outermost object, before its colon */
 	bool is_item;	  /* what is gathered is one of the items */
 	bool in_items;	  /* in the array "items" */
+	bool has_items;	  /* there was such an array, or null */
 	char key[16];	  /* of the outermost object; longer ones are cut */
 	unsigned key_len;
 	bool ended; /* the outermost object is complete */
@@ -25,7 +26,7 @@ struct weir_items {
 
 /* Calls item for each element of "items" and meta for "metadata" (text with a
  * NUL behind it). Ends with what they return when that is below 0; -E2BIG,
- * -ENOMEM; -EBADMSG: this is no object. */
+ * -ENOMEM; -EBADMSG: this is no object, or an item is none. */
 int weir_items_feed(struct weir_items *s, const char *bytes, size_t len,
 		    int (*item)(void *data, const char *text, size_t len),
 		    int (*meta)(void *data, const char *text, size_t len), void *data);

@@ -25,7 +25,8 @@ struct weir_kube;
  * certificates from files are read again when these change. */
 int weir_kube_open(uv_loop_t *loop, const char *kubeconfig, struct weir_kube **ret,
 		   struct weir_error *err);
-/* Ends what is under way without calling back. */
+/* Ends what is under way without calling back: requests are freed, and not to be
+ * cancelled any more. Reflectors are stopped before. */
 void weir_kube_close(struct weir_kube **kube);
 /* "https://10.96.0.1:443", for status and log. */
 const char *weir_kube_url(const struct weir_kube *kube);
@@ -33,11 +34,11 @@ const char *weir_kube_url(const struct weir_kube *kube);
 /* --- one request (request.c) ------------------------------------------------------ */
 
 struct weir_kube_answer {
-	int status;		 /* of HTTP; 0: there was no answer */
-	const cJSON *body;	 /* NULL: none, or not JSON; lent for the callback */
-	uint32_t retry_after_ms; /* 0: the server did not say */
-	const struct weir_error
-		*error; /* NULL on 2xx; else what went wrong, with the server's words */
+	int status;			/* of HTTP; 0: there was no whole answer */
+	const cJSON *body;		/* NULL: none; lent for the callback */
+	uint32_t retry_after_ms;	/* 0: the server did not say */
+	const struct weir_error *error; /* NULL on 2xx with JSON or nothing; else what went wrong,
+					   with the server's words */
 };
 
 struct weir_kube_request {
@@ -74,13 +75,25 @@ struct weir_reflector_ops {
 };
 
 struct weir_reflector_config {
-	const char *path;  /* "/api/v1/pods" */
+	const char *path;  /* "/api/v1/pods"; this and all below is borrowed */
 	const char *query; /* "fieldSelector=..." put to each request; NULL: none */
 	/* The server may not know this collection (404: a CRD that is not
 	 * installed): that is an empty list, and asked again from time to time. */
 	bool optional;
 	/* Items of a list have no kind and apiVersion of their own: given to object. */
 	const char *kind, *api_version;
+	const struct weir_reflector_times *times; /* NULL: the usual ones */
+};
+
+/* How patient a reflector is. */
+struct weir_reflector_times {
+	uint32_t list_ms;		     /* one page of a list */
+	uint32_t answer_s;		     /* silence before an answer, and within a list */
+	uint32_t quiet_s;		     /* silence of a watch: bookmarks come each minute */
+	uint32_t watch_s;		     /* +-25 %: then the server ends a watch */
+	uint32_t absent_ms;		     /* until an absent collection is asked for again */
+	uint32_t retry_min_ms, retry_max_ms; /* backoff.h */
+	uint32_t lived_ms;		     /* a watch that lasted so long was a success */
 };
 
 struct weir_reflector;
@@ -88,6 +101,7 @@ struct weir_reflector;
 int weir_reflector_start(struct weir_kube *kube, const struct weir_reflector_config *config,
 			 const struct weir_reflector_ops *ops, void *data,
 			 struct weir_reflector **ret, struct weir_error *err);
+/* Not from inside of its own ops. */
 void weir_reflector_stop(struct weir_reflector **reflector);
 /* List again now, whatever is known: after the end that follows, every change made
  * before this call has been heard. done(data) then; or never, when stopped before. */
@@ -100,6 +114,7 @@ struct weir_reflector_state {
 	uint64_t silent_ms; /* since the server last said that we are up to date (list, event,
 			       bookmark) */
 	uint64_t lists, watches, events, bookmarks, errors; /* since the start */
-	struct weir_error error;			    /* the last one; "" when all is well */
+	uint64_t unknown;	 /* events of a type that we do not know, and passed over */
+	struct weir_error error; /* the last one; "" when all is well */
 };
 void weir_reflector_state(const struct weir_reflector *r, struct weir_reflector_state *ret);

@@ -57,6 +57,25 @@ int weir_kube_read_token(const char *path, char **ret, struct weir_error *err)
 	return *ret ? 0 : weir_error_errno(err, ENOMEM, "%s", path);
 }
 
+static bool is_pem(const char *text)
+{
+	return strstr(text, "-----BEGIN ") != NULL;
+}
+
+int weir_kube_read_pem(const char *path, char **ret, struct weir_error *err)
+{
+	WEIR_AUTO_FREE char *text = NULL;
+	size_t len;
+	int r = read_file(path, &text, &len, err);
+
+	if (r < 0)
+		return r;
+	if (!is_pem(text))
+		return weir_error_set(err, EINVAL, "%s: is no PEM file (-----BEGIN ...)", path);
+	*ret = weir_take(text);
+	return 0;
+}
+
 /* --- one kubeconfig ------------------------------------------------------------------ */
 
 struct reader {
@@ -111,15 +130,36 @@ static int take_path(const struct reader *r, const char *file, char **ret)
 	return *ret ? 0 : weir_error_errno(r->err, ENOMEM, "%s", r->path);
 }
 
-static int take_text(const struct reader *r, const cJSON *object, const char *key, char **ret)
+/* *ret: lent, NULL when it is not given. */
+static int get_text(const struct reader *r, const cJSON *object, const char *key, const char **ret)
 {
 	const cJSON *item = member(object, key);
-	const char *text = text_of(object, key);
 
+	*ret = text_of(object, key);
 	if (item && !cJSON_IsString(item) && !cJSON_IsNull(item))
 		return weir_error_set(r->err, EINVAL, "%s: %s must be a string", r->path, key);
+	return 0;
+}
+
+static int take_text(const struct reader *r, const cJSON *object, const char *key, char **ret)
+{
+	const char *text;
+	int e = get_text(r, object, key, &text);
+
+	if (e < 0)
+		return e;
 	*ret = text ? strdup(text) : NULL;
 	return text && !*ret ? weir_error_errno(r->err, ENOMEM, "%s", r->path) : 0;
+}
+
+static int take_flag(const struct reader *r, const cJSON *object, const char *key, bool *ret)
+{
+	const cJSON *item = member(object, key);
+
+	if (item && !cJSON_IsBool(item) && !cJSON_IsNull(item))
+		return weir_error_set(r->err, EINVAL, "%s: %s must be true or false", r->path, key);
+	*ret = cJSON_IsTrue(item);
+	return 0;
 }
 
 /* KEY names a file, KEY-data holds it in base64 and counts before it. */
@@ -127,37 +167,63 @@ static int take_secret(const struct reader *r, const cJSON *object, const char *
 		       struct weir_kube_secret *ret)
 {
 	char data_key[64];
-	const char *file = text_of(object, key), *data;
+	const char *file, *data;
+	size_t len;
+	int e = get_text(r, object, key, &file);
 
 	snprintf(data_key, sizeof(data_key), "%s-data", key);
-	data = text_of(object, data_key);
-	if (data) {
-		size_t len;
+	if (e == 0)
+		e = get_text(r, object, data_key, &data);
+	if (e < 0)
+		return e;
+	if (!data)
+		return file ? take_path(r, file, &ret->file) : 0;
+	e = weir_base64_decode(data, &ret->data, &len);
+	if (e == -ENOMEM)
+		return weir_error_errno(r->err, ENOMEM, "%s", r->path);
+	if (e < 0 || !is_pem(ret->data))
+		return weir_error_set(r->err, EINVAL, "%s: %s is not PEM in base64", r->path,
+				      data_key);
+	return 0;
+}
 
-		if (weir_base64_decode(data, &ret->data, &len) < 0)
-			return weir_error_set(r->err, EINVAL, "%s: %s is not base64", r->path,
-					      data_key);
-		return 0;
+/* https://HOST[:PORT][/PATH], and no more. */
+static bool is_server(const char *url)
+{
+	size_t scheme = !strncmp(url, "https://", 8) ? 8 : !strncmp(url, "http://", 7) ? 7 : 0;
+
+	if (!scheme || !url[scheme] || strchr("/:", url[scheme]))
+		return false;
+	for (const char *c = url; *c; c++) {
+		if ((unsigned char)*c <= ' ' || strchr("?#@\177", *c))
+			return false;
 	}
-	return file ? take_path(r, file, &ret->file) : 0;
+	return true;
+}
+
+static int take_server(const struct reader *r, const cJSON *cluster, char **ret)
+{
+	int e = take_text(r, cluster, "server", ret);
+
+	if (e < 0)
+		return e;
+	if (!*ret || !is_server(*ret))
+		return weir_error_set(r->err, EINVAL,
+				      "%s: server \"%s\" is no address (want https://HOST:PORT)",
+				      r->path, *ret ? *ret : "");
+	for (size_t len = strlen(*ret); (*ret)[len - 1] == '/'; len--)
+		(*ret)[len - 1] = 0;
+	return 0;
 }
 
 static int take_cluster(const struct reader *r, const cJSON *cluster, struct weir_kube_config *ret)
 {
-	size_t len;
-	int e = take_text(r, cluster, "server", &ret->server);
+	int e = take_server(r, cluster, &ret->server);
 
-	if (e < 0)
-		return e;
-	if (!ret->server ||
-	    (strncmp(ret->server, "https://", 8) && strncmp(ret->server, "http://", 7)))
-		return weir_error_set(r->err, EINVAL,
-				      "%s: server \"%s\" is no address (want https://HOST:PORT)",
-				      r->path, ret->server ? ret->server : "");
-	for (len = strlen(ret->server); ret->server[len - 1] == '/'; len--)
-		ret->server[len - 1] = 0;
-	ret->insecure = cJSON_IsTrue(member(cluster, "insecure-skip-tls-verify"));
-	e = take_text(r, cluster, "tls-server-name", &ret->tls_server_name);
+	if (e == 0)
+		e = take_flag(r, cluster, "insecure-skip-tls-verify", &ret->insecure);
+	if (e == 0)
+		e = take_text(r, cluster, "tls-server-name", &ret->tls_server_name);
 	return e < 0 ? e : take_secret(r, cluster, "certificate-authority", &ret->ca);
 }
 
@@ -178,9 +244,11 @@ static int refuse_user(const struct reader *r, const cJSON *user)
 
 static int take_user(const struct reader *r, const cJSON *user, struct weir_kube_config *ret)
 {
-	const char *file = text_of(user, "tokenFile");
+	const char *file;
 	int e = refuse_user(r, user);
 
+	if (e == 0)
+		e = get_text(r, user, "tokenFile", &file);
 	if (e == 0)
 		e = take_text(r, user, "token", &ret->token);
 	if (e == 0 && file)

@@ -34,3 +34,5 @@ void weir_kube_config_clear(struct weir_kube_config *config);
 
 /* malloc'd; the first line of a token file without white space around it. */
 int weir_kube_read_token(const char *path, char **ret, struct weir_error *err);
+/* malloc'd; a file of certificates or of a key. */
+int weir_kube_read_pem(const char *path, char **ret, struct weir_error *err);

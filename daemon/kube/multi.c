@@ -24,6 +24,7 @@ static void hand_over(struct weir_kube *kube)
 		if (msg->msg == CURLMSG_DONE)
 			weir_transfer_ended(msg->easy_handle, msg->data.result);
 	}
+	weir_transfer_settle(kube);
 }
 
 static void on_ready(uv_poll_t *poll, int status, int events)

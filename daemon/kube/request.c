@@ -46,7 +46,7 @@ static int on_bytes(void *data, const char *bytes, size_t len)
 static void on_done(void *data, const struct weir_transfer_end *end)
 {
 	struct weir_kube_call *call = data;
-	struct weir_kube_answer answer = { .status = end->status,
+	struct weir_kube_answer answer = { .status = end->error ? 0 : end->status,
 					   .retry_after_ms = end->retry_after_ms };
 	struct weir_error err = { "" };
 	cJSON *body = NULL;
@@ -55,7 +55,7 @@ static void on_done(void *data, const struct weir_transfer_end *end)
 		weir_error_set(&err, E2BIG, "the answer is longer than %zu bytes", BODY_MAX);
 	else if (end->error || end->status < 200 || end->status > 299)
 		weir_transfer_explain(end, &err);
-	else if (!(body = cJSON_ParseWithLength(call->body ? call->body : "", call->len)))
+	else if (call->len && !(body = cJSON_ParseWithLength(call->body, call->len)))
 		weir_error_set(&err, EPROTO, "HTTP %d: the answer is not JSON", end->status);
 	answer.body = body;
 	answer.error = err.text[0] ? &err : NULL;
@@ -65,7 +65,16 @@ static void on_done(void *data, const struct weir_transfer_end *end)
 	free_call(call);
 }
 
-static const struct weir_transfer_ops call_ops = { .bytes = on_bytes, .done = on_done };
+static void on_dropped(void *data)
+{
+	free_call(data);
+}
+
+static const struct weir_transfer_ops call_ops = {
+	.bytes = on_bytes,
+	.done = on_done,
+	.dropped = on_dropped,
+};
 
 int weir_kube_request(struct weir_kube *kube, const struct weir_kube_request *request,
 		      struct weir_kube_call **ret_call, struct weir_error *err)

@@ -17,32 +17,27 @@ static const char *account_folder(void)
 	return folder && *folder ? folder : ACCOUNT_FOLDER;
 }
 
-/* Where the port begins, that is ":6443"; the end when there is none. */
-static const char *port_of(const char *host)
-{
-	const char *bracket = strchr(host, ']'), *colon = strchr(bracket ? bracket : host, ':');
-
-	return colon ? colon : host + strlen(host);
-}
-
 /* tls-server-name: the name in the server's certificate is not that of its
  * address. We ask for the name, and connect to the address. */
 static int set_name(struct weir_kube *kube)
 {
 	const struct weir_kube_config *config = &kube->config;
-	const char *host = strstr(config->server, "://") + 3, *port = port_of(host);
+	const char *host = strstr(config->server, "://") + 3;
+	const char *rest = host + strcspn(host, "/"), *bracket = strchr(host, ']');
+	const char *port = bracket && bracket < rest ? bracket + 1 : host;
 
 	if (!config->tls_server_name) {
 		kube->url = strdup(config->server);
 		return kube->url ? 0 : -ENOMEM;
 	}
+	port += strcspn(port, ":/");
 	if (asprintf(&kube->url, "%.*s%s%s", (int)(host - config->server), config->server,
 		     config->tls_server_name, port) < 0) {
 		kube->url = NULL;
 		return -ENOMEM;
 	}
-	if (asprintf(&kube->redirect, "::%.*s:%s", (int)(port - host), host,
-		     *port ? port + 1 : "") < 0) {
+	if (asprintf(&kube->redirect, "::%.*s:%.*s", (int)(port - host), host,
+		     port < rest ? (int)(rest - port - 1) : 0, port + 1) < 0) {
 		kube->redirect = NULL;
 		return -ENOMEM;
 	}
@@ -66,6 +61,7 @@ int weir_kube_open(uv_loop_t *loop, const char *kubeconfig, struct weir_kube **r
 		return weir_error_errno(err, ENOMEM, "API client");
 	}
 	kube->loop = loop;
+	kube->heard_ms = weir_kube_now_ms();
 	kube->config = config;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	r = weir_multi_open(kube, err);
@@ -96,11 +92,7 @@ void weir_kube_close(struct weir_kube **k)
 
 	if (!kube)
 		return;
-	while (kube->transfers) {
-		struct weir_transfer *t = kube->transfers;
-
-		weir_transfer_stop(&t);
-	}
+	weir_transfer_drop_all(kube);
 	weir_multi_close(kube, on_closed);
 }
 

@@ -324,6 +324,7 @@ static cJSON *collection_status(const struct collection *c)
 	cJSON_AddNumberToObject(item, "lists", (double)state.lists);
 	cJSON_AddNumberToObject(item, "watches", (double)state.watches);
 	cJSON_AddNumberToObject(item, "events", (double)state.events);
+	cJSON_AddNumberToObject(item, "unknownEvents", (double)state.unknown);
 	cJSON_AddNumberToObject(item, "errors", (double)state.errors);
 	if (state.error.text[0])
 		cJSON_AddStringToObject(item, "error", state.error.text);
