@@ -29,18 +29,32 @@ int weir_address_touch(struct weir_compiler *c, struct address *a)
 	return WEIR_QUEUE(&c->q_addresses, a);
 }
 
-static void place(struct address *a, struct claim *cl)
+/* The first of its addresses that is this one. */
+static unsigned index_of(const struct pod *p, const struct weir_addr *addr)
 {
-	struct claim **at = &a->top;
+	unsigned i = 0;
 
-	while (*at && weir_pod_compare_claims((*at)->pod->pod, cl->pod->pod) > 0)
-		at = &(*at)->below;
-	cl->address = a;
-	cl->below = *at;
-	*at = cl;
+	while (weir_addr_compare(&p->pod->addrs[i], addr) != 0)
+		i++;
+	return i;
 }
 
-static int claim(struct weir_compiler *c, struct claim *cl, const struct weir_addr *addr)
+static struct pod **below(struct pod *p, const struct weir_addr *addr)
+{
+	return &p->below[index_of(p, addr)];
+}
+
+static void place(struct address *a, struct pod *p)
+{
+	struct pod **at = &a->top;
+
+	while (*at && weir_pod_compare_claims((*at)->pod, p->pod) > 0)
+		at = below(*at, &a->addr);
+	*below(p, &a->addr) = *at;
+	*at = p;
+}
+
+static int claim(struct weir_compiler *c, struct pod *p, const struct weir_addr *addr)
 {
 	struct address *a = weir_address_find(c, addr);
 
@@ -54,30 +68,39 @@ static int claim(struct weir_compiler *c, struct claim *cl, const struct weir_ad
 			return -ENOMEM;
 		}
 	}
-	place(a, cl);
+	place(a, p);
 	return weir_address_touch(c, a);
 }
 
-int weir_address_claim(struct weir_compiler *c, struct pod *pod)
+int weir_address_claim(struct weir_compiler *c, struct pod *p)
 {
-	for (uint8_t i = 0; i < pod->n_claims; i++) {
-		pod->claims[i].pod = pod;
-		if (claim(c, &pod->claims[i], &pod->pod->addrs[i]) < 0)
+	for (uint8_t i = 0; i < p->n_claims; i++) {
+		const struct weir_addr *addr = &p->pod->addrs[i];
+
+		if (index_of(p, addr) == i && claim(c, p, addr) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-int weir_address_release(struct weir_compiler *c, struct pod *pod)
+/* 0 also when it was not claimed: a commit before had no memory for it. */
+static int release(struct weir_compiler *c, struct pod *p, const struct weir_addr *addr)
 {
-	for (uint8_t i = 0; i < pod->n_claims; i++) {
-		struct claim *cl = &pod->claims[i], **at = &cl->address->top;
+	struct address *a = weir_address_find(c, addr);
+	struct pod **at = a ? &a->top : NULL;
 
-		while (*at && *at != cl)
-			at = &(*at)->below;
-		if (*at)
-			*at = cl->below;
-		if (weir_address_touch(c, cl->address) < 0)
+	while (at && *at && *at != p)
+		at = below(*at, addr);
+	if (!at || !*at)
+		return 0;
+	*at = *below(p, addr);
+	return weir_address_touch(c, a);
+}
+
+int weir_address_release(struct weir_compiler *c, struct pod *p)
+{
+	for (uint8_t i = 0; i < p->n_claims; i++) {
+		if (release(c, p, &p->pod->addrs[i]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -105,13 +128,25 @@ int weir_addresses_retrace(struct weir_compiler *c)
 	return 0;
 }
 
+static int identity_of(struct weir_compiler *c, const struct weir_pod *pod, struct named *prefix,
+		       struct identity **ret)
+{
+	struct space *space = weir_space_find(c, pod->namespace_);
+	struct portset *ports;
+	int r = weir_portset_get(c, pod, &ports);
+
+	if (r < 0)
+		return r;
+	r = weir_identity_get(c, space, pod->labels, ports, prefix, ret);
+	weir_portset_put(c, ports); /* the identity has a reference of its own */
+	return r;
+}
+
 static int identify(struct weir_compiler *c, struct address *a)
 {
-	const struct pod *pod = a->top ? a->top->pod : NULL;
 	struct identity *old = a->identity, *now = NULL;
 
-	if (pod && weir_identity_get(c, pod->space, pod->pod->labels, pod->ports,
-				     prefix_around(c, a), &now) < 0)
+	if (a->top && identity_of(c, a->top->pod, prefix_around(c, a), &now) < 0)
 		return -ENOMEM;
 	if (now == old)
 		return 0;

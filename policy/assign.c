@@ -118,10 +118,10 @@ static int set_key(struct weir_compiler *c, struct ruleset *rs, struct ruleset_k
 static int touch_addresses(struct weir_compiler *c, const struct profile *p)
 {
 	for (uint32_t i = 0; i < p->pods.n; i++) {
-		struct pod *pod = p->pods.at[i];
+		const struct pod *pod = p->pods.at[i];
 
 		for (uint32_t j = 0; j < pod->n_claims; j++) {
-			if (weir_address_touch(c, pod->claims[j].address) < 0)
+			if (weir_address_touch(c, weir_address_find(c, &pod->pod->addrs[j])) < 0)
 				return -ENOMEM;
 		}
 	}

@@ -82,7 +82,7 @@ static bool is_address(const struct weir_compiler *c, const struct named *n)
 
 static void note_address(struct weir_compiler *c, struct weir_changes *ch, struct address *a)
 {
-	const struct weir_pod *pod = a->top ? a->top->pod->pod : NULL;
+	const struct weir_pod *pod = a->top ? a->top->pod : NULL;
 	const struct named *n = named_at(c, a);
 	uint32_t before = a->committed, now = a->identity ? a->identity->id : WEIR_IDENTITY_NONE;
 
@@ -98,22 +98,22 @@ static void note_address(struct weir_compiler *c, struct weir_changes *ch, struc
 
 static void note_endpoint(struct weir_changes *ch, struct address *a)
 {
-	const struct pod *pod = a->top && a->top->pod->profile ? a->top->pod : NULL;
+	const struct profile *profile = a->top ? weir_pod_profile(a->top) : NULL;
 	struct weir_endpoint_change e = {
 		.addr = a->addr,
-		.pod = pod ? pod->pod : NULL,
+		.pod = profile ? a->top->pod : NULL,
 	};
-	bool differs = a->committed_endpoint != (pod != NULL);
+	bool differs = a->committed_endpoint != (profile != NULL);
 
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
-		struct ruleset *rs = pod ? pod->profile->rulesets[d] : NULL;
+		struct ruleset *rs = profile ? profile->rulesets[d] : NULL;
 
 		e.rulesets[d] = rs ? rs->pub.id : 0;
 		differs |= e.rulesets[d] != a->committed_rulesets[d];
 		a->committed_rulesets[d] = e.rulesets[d];
 	}
-	differs |= pod && !same_pod(a->committed_pod, pod->pod);
-	a->committed_endpoint = pod != NULL;
+	differs |= profile && !same_pod(a->committed_pod, a->top->pod);
+	a->committed_endpoint = profile != NULL;
 	if (differs)
 		ch->endpoints[ch->n_endpoints++] = e;
 }
@@ -131,7 +131,7 @@ static int collect_addresses(struct weir_compiler *c, struct weir_changes *ch)
 
 		note_address(c, ch, a);
 		note_endpoint(ch, a);
-		a->committed_pod = a->top ? a->top->pod->pod : NULL;
+		a->committed_pod = a->top ? a->top->pod : NULL;
 	}
 	for (size_t i = 0; i < m; i++) {
 		struct named *named = c->dirty_named.at[i];
@@ -197,18 +197,19 @@ struct listing {
 static void list_address(struct weir_changes *ch, const struct address *a)
 {
 	struct weir_endpoint_change e = { .addr = a->addr };
-	const struct pod *pod = a->top ? a->top->pod : NULL;
+	const struct profile *profile;
 
-	if (!a->identity || !pod)
+	if (!a->identity || !a->top)
 		return;
+	profile = weir_pod_profile(a->top);
 	ch->addresses[ch->n_addresses++] =
 		(struct weir_address_change){ weir_prefix_of_one(&a->addr), a->identity->id,
-					      pod->pod };
-	if (!pod->profile)
+					      a->top->pod };
+	if (!profile)
 		return;
-	e.pod = pod->pod;
+	e.pod = a->top->pod;
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++)
-		e.rulesets[d] = pod->profile->rulesets[d] ? pod->profile->rulesets[d]->pub.id : 0;
+		e.rulesets[d] = profile->rulesets[d] ? profile->rulesets[d]->pub.id : 0;
 	ch->endpoints[ch->n_endpoints++] = e;
 }
 

@@ -35,22 +35,21 @@ static int put_namespaces(struct weir_compiler *c)
 
 static int take_pods(struct weir_compiler *c)
 {
+	struct space *s;
+
 	for (uint32_t i = 0; i < c->removed_pods.n; i++) {
 		struct pod *p = c->removed_pods.at[i];
 
 		if (!p->n_claims)
 			continue;
+		s = weir_space_find(c, p->pod->namespace_);
 		if (weir_profile_leave(c, p) < 0 || weir_address_release(c, p) < 0 ||
-		    WEIR_QUEUE(&c->q_spaces, p->space) < 0)
+		    WEIR_QUEUE(&c->q_spaces, s) < 0)
 			return -ENOMEM;
-		p->space->n_pods--;
+		s->n_pods--;
 	}
-	for (uint32_t i = 0; i < c->removed_pods.n; i++) {
-		struct pod *p = c->removed_pods.at[i];
-
-		weir_portset_put(c, p->ports);
-		free(p);
-	}
+	for (uint32_t i = 0; i < c->removed_pods.n; i++)
+		weir_pod_record_free(c->removed_pods.at[i]);
 	c->removed_pods.n = 0;
 	return 0;
 }
@@ -86,18 +85,19 @@ static int put_policies(struct weir_compiler *c)
 
 static int put_pods(struct weir_compiler *c)
 {
+	struct space *s;
+
 	for (uint32_t i = 0; i < c->added_pods.n; i++) {
 		struct pod *p = c->added_pods.at[i];
 
 		p->committed = true;
 		if (!p->n_claims)
 			continue;
-		p->space = weir_space_get(c, p->pod->namespace_);
-		if (!p->space || weir_portset_get(c, p->pod, &p->ports) < 0 ||
-		    weir_address_claim(c, p) < 0)
+		s = weir_space_get(c, p->pod->namespace_);
+		if (!s || weir_address_claim(c, p) < 0)
 			return -ENOMEM;
-		p->space->n_pods++;
-		if (p->pod->local && weir_profile_join(c, p) < 0)
+		s->n_pods++;
+		if (p->local && weir_profile_join(c, p) < 0)
 			return -ENOMEM;
 	}
 	c->added_pods.n = 0;

@@ -53,7 +53,7 @@ static void free_queues(struct weir_compiler *c)
 static void free_removed(struct weir_compiler *c)
 {
 	for (uint32_t i = 0; i < c->removed_pods.n; i++)
-		free(c->removed_pods.at[i]);
+		weir_pod_record_free(c->removed_pods.at[i]);
 	for (uint32_t i = 0; i < c->removed_policies.n; i++)
 		weir_policy_record_free(c->removed_policies.at[i]);
 	for (uint32_t i = 0; i < c->dead_peersets.n; i++)
@@ -78,7 +78,7 @@ static void free_all(struct weir_compiler *c)
 	FREE_TABLE(&c->profiles, struct profile, weir_profile_free);
 	FREE_TABLE(&c->spaces, struct space, weir_space_free);
 	FREE_TABLE(&c->policies, struct policy, weir_policy_record_free);
-	FREE_TABLE(&c->pods, struct pod, free);
+	FREE_TABLE(&c->pods, struct pod, weir_pod_record_free);
 	FREE_TABLE(&c->addresses, struct address, free);
 	weir_table_free(&c->namespaces);
 	if (c->cluster)
@@ -180,25 +180,42 @@ struct pod *weir_compiler_pod(const struct weir_compiler *c, const struct weir_p
 	return weir_table_find(&c->pods, hash_pod(pod), pod_is, pod);
 }
 
-int weir_compiler_add_pod(struct weir_compiler *c, const struct weir_pod *pod)
+static struct pod *new_record(const struct weir_pod *pod)
 {
 	uint8_t n = weir_pod_has_addrs(pod) ? pod->n_addrs : 0;
+	size_t front = pod->local ? offsetof(struct local_pod, pod) : 0;
+	char *memory = calloc(1, front + sizeof(struct pod) + n * sizeof(struct pod *));
+	struct pod *p = (struct pod *)(void *)(memory + front);
+
+	if (!memory)
+		return NULL;
+	p->pod = pod;
+	p->local = pod->local;
+	p->n_claims = n;
+	return p;
+}
+
+void weir_pod_record_free(struct pod *p)
+{
+	free(p->local ? (void *)weir_local_pod(p) : p);
+}
+
+int weir_compiler_add_pod(struct weir_compiler *c, const struct weir_pod *pod)
+{
 	struct pod *p;
 
 	if (weir_compiler_pod(c, pod))
 		return -EEXIST;
-	p = calloc(1, sizeof(*p) + n * sizeof(*p->claims));
+	p = new_record(pod);
 	if (!p)
 		return -ENOMEM;
-	p->pod = pod;
-	p->n_claims = n;
 	if (weir_vec_push(&c->added_pods, p) < 0) {
-		free(p);
+		weir_pod_record_free(p);
 		return -ENOMEM;
 	}
 	if (weir_table_add(&c->pods, hash_pod(pod), p) < 0) {
 		c->added_pods.n--;
-		free(p);
+		weir_pod_record_free(p);
 		return -ENOMEM;
 	}
 	return 0;
@@ -215,7 +232,7 @@ int weir_compiler_remove_pod(struct weir_compiler *c, const struct weir_pod *pod
 	weir_table_remove(&c->pods, hash_pod(p->pod), p);
 	if (!p->committed) {
 		weir_vec_remove(&c->added_pods, p);
-		free(p);
+		weir_pod_record_free(p);
 	}
 	return 0;
 }

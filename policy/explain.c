@@ -41,28 +41,31 @@ static int compare_policies(const void *a, const void *b)
 }
 
 static void take_selecting(const struct weir_compiler *c, const struct space *from,
-			   const struct pod *pod, int direction, struct side *side)
+			   const struct weir_pod *pod, int direction, struct side *side)
 {
+	const struct space *space = weir_space_find(c, pod->namespace_);
+
 	for (uint32_t i = 0; i < from->policies.n; i++) {
 		const struct policy *p = from->policies.at[i];
 
 		if (weir_policy_speaks(p->policy, direction) &&
-		    weir_policy_subject_matches(c, p, pod->space, pod->pod->labels))
+		    weir_policy_subject_matches(c, p, space, pod->labels))
 			side->policies[side->ruleset.n_policies++] = p->policy;
 	}
 }
 
 /* The policies that select the pod, in order of precedence. */
-static int select_policies(const struct weir_compiler *c, const struct pod *pod, int direction,
+static int select_policies(const struct weir_compiler *c, const struct weir_pod *pod, int direction,
 			   struct side *side)
 {
-	uint32_t n = pod->space->policies.n + c->cluster->policies.n;
+	const struct space *space = weir_space_find(c, pod->namespace_);
+	uint32_t n = space->policies.n + c->cluster->policies.n;
 
 	side->policies = malloc((n + 1u) * sizeof(*side->policies));
 	if (!side->policies)
 		return -ENOMEM;
 	take_selecting(c, c->cluster, pod, direction, side);
-	take_selecting(c, pod->space, pod, direction, side);
+	take_selecting(c, space, pod, direction, side);
 	n = side->ruleset.n_policies;
 	if (n)
 		qsort(side->policies, n, sizeof(*side->policies), compare_policies);
@@ -83,21 +86,22 @@ static bool prefix_peer_has(const struct weir_peer *peer, const struct weir_addr
 }
 
 static bool pods_peer_has(const struct weir_compiler *c, const struct weir_policy *policy,
-			  const struct weir_peer *peer, const struct pod *other)
+			  const struct weir_peer *peer, const struct weir_pod *other)
 {
 	if (!other)
 		return false;
 	if (peer->own_namespace && policy->namespace_) {
-		if (other->space->name != policy->namespace_)
+		if (other->namespace_ != policy->namespace_)
 			return false;
-	} else if (!weir_space_matches(c, other->space, &peer->namespaces)) {
+	} else if (!weir_space_matches(c, weir_space_find(c, other->namespace_),
+				       &peer->namespaces)) {
 		return false;
 	}
-	return weir_selector_matches(&peer->pods, other->pod->labels);
+	return weir_selector_matches(&peer->pods, other->labels);
 }
 
 static bool rule_has(const struct weir_compiler *c, const struct weir_rule *rule,
-		     const struct weir_addr *addr, const struct pod *other)
+		     const struct weir_addr *addr, const struct weir_pod *other)
 {
 	for (uint32_t i = 0; i < rule->n_peers && !rule->any_peer; i++) {
 		const struct weir_peer *peer = &rule->peers[i];
@@ -110,7 +114,7 @@ static bool rule_has(const struct weir_compiler *c, const struct weir_rule *rule
 }
 
 static int gather(const struct weir_compiler *c, const struct side *side,
-		  const struct weir_addr *addr, const struct pod *other, struct scratch *s,
+		  const struct weir_addr *addr, const struct weir_pod *other, struct scratch *s,
 		  bool *ret_isolated)
 {
 	uint64_t rank = 0;
@@ -130,16 +134,16 @@ static int gather(const struct weir_compiler *c, const struct side *side,
 	return 0;
 }
 
-static int compile_side(const struct weir_compiler *c, const struct pod *pod,
+static int compile_side(const struct weir_compiler *c, const struct weir_pod *pod,
 			const struct weir_addr *addr, struct side *side)
 {
 	WEIR_CLEANUP(weir_scratch_free) struct scratch *s = weir_scratch_new();
-	const struct pod *other = weir_pod_at(c, addr);
-	const struct portset *ports = pod->ports;
+	const struct pod *at = weir_pod_at(c, addr);
+	const struct weir_pod *other = at ? at->pod : NULL;
+	const struct weir_pod *serves = side->ruleset.direction == WEIR_EGRESS ? other : pod;
+	const struct portset *ports = serves ? weir_portset_find(c, serves) : NULL;
 	bool isolated;
 
-	if (side->ruleset.direction == WEIR_EGRESS)
-		ports = other ? other->ports : NULL;
 	if (!s)
 		return -ENOMEM;
 	weir_scratch_begin(s, WEIR_WHOLE_LINE);
@@ -160,14 +164,14 @@ static int explain_side(const struct weir_compiler *c, const struct weir_connect
 	struct side *side = &e->sides[direction];
 
 	weir_judge_side(c, conn, direction, decision);
-	if (!pod || pod->profile)
+	if (!pod || weir_pod_profile(pod))
 		return 0;
 	decision->reason = WEIR_REASON_NO_POLICY;
-	if (select_policies(c, pod, direction, side) < 0)
+	if (select_policies(c, pod->pod, direction, side) < 0)
 		return -ENOMEM;
 	if (!side->ruleset.n_policies)
 		return 0;
-	if (compile_side(c, pod, peer, side) < 0)
+	if (compile_side(c, pod->pod, peer, side) < 0)
 		return -ENOMEM;
 	decision->ruleset = &side->ruleset;
 	weir_class_decide(side->content, conn, decision);

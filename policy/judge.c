@@ -43,7 +43,7 @@ const struct pod *weir_pod_at(const struct weir_compiler *c, const struct weir_a
 {
 	const struct address *a = weir_address_find(c, addr);
 
-	return a && a->top ? a->top->pod : NULL;
+	return a ? a->top : NULL;
 }
 
 const struct identity *weir_identity_at(const struct weir_compiler *c, const struct weir_addr *addr)
@@ -76,14 +76,16 @@ void weir_judge_side(const struct weir_compiler *c, const struct weir_connection
 {
 	const struct pod *pod = weir_pod_at(c, side_of(conn, direction, false));
 	const struct identity *peer = weir_identity_at(c, side_of(conn, direction, true));
+	const struct profile *profile;
 	const struct ruleset *rs;
 
 	*ret = (struct weir_decision){ .verdict = WEIR_ALLOWED,
 				       .reason = WEIR_REASON_NOT_ENDPOINT };
-	if (!pod || !pod->profile)
+	profile = pod ? weir_pod_profile(pod) : NULL;
+	if (!profile)
 		return;
 	ret->reason = WEIR_REASON_NO_POLICY;
-	rs = pod->profile->rulesets[direction];
+	rs = profile->rulesets[direction];
 	if (!rs)
 		return;
 	ret->ruleset = &rs->pub;
@@ -151,7 +153,7 @@ const struct weir_pod *weir_compiler_pod_at(const struct weir_compiler *c,
 {
 	const struct address *a = c->broken ? NULL : weir_address_find(c, addr);
 
-	return a && a->top ? a->top->pod->pod : NULL;
+	return a && a->top ? a->top->pod : NULL;
 }
 
 uint32_t weir_compiler_identity_of(const struct weir_compiler *c, const struct weir_addr *addr)
@@ -166,10 +168,9 @@ const struct weir_ruleset *weir_compiler_ruleset_of(const struct weir_compiler *
 						    enum weir_direction direction)
 {
 	const struct pod *p = weir_compiler_pod(c, pod);
+	const struct profile *profile = p ? weir_pod_profile(p) : NULL;
 
-	if (!p || !p->profile || !p->profile->rulesets[direction])
-		return NULL;
-	return &p->profile->rulesets[direction]->pub;
+	return profile && profile->rulesets[direction] ? &profile->rulesets[direction]->pub : NULL;
 }
 
 const struct weir_class *weir_compiler_class_of(const struct weir_compiler *c,

@@ -33,6 +33,16 @@ static bool portset_is(const void *item, const void *key)
 	return true;
 }
 
+struct portset *weir_portset_find(const struct weir_compiler *c, const struct weir_pod *pod)
+{
+	const struct weir_workload *w = pod->workload;
+
+	return w && w->n_ports
+		       ? weir_table_find(&c->portsets, hash_ports(w->ports, (uint32_t)w->n_ports),
+					 portset_is, w)
+		       : NULL;
+}
+
 /* *ret is NULL for a pod without named ports. */
 int weir_portset_get(struct weir_compiler *c, const struct weir_pod *pod, struct portset **ret)
 {

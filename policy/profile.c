@@ -6,20 +6,26 @@
 #include <errno.h>
 #include <stdlib.h>
 
+struct wanted {
+	struct space *space;
+	const struct weir_labels *labels;
+	struct portset *ports;
+};
+
 static bool profile_is(const void *item, const void *key)
 {
 	const struct profile *a = item;
-	const struct pod *b = key;
+	const struct wanted *w = key;
 
-	return a->space == b->space && a->labels == b->pod->labels && a->ports == b->ports;
+	return a->space == w->space && a->labels == w->labels && a->ports == w->ports;
 }
 
-static uint32_t hash_profile(const struct pod *pod)
+static uint32_t hash_profile(const struct wanted *w)
 {
-	uint32_t h = weir_hash_pointer(5, pod->space);
+	uint32_t h = weir_hash_pointer(5, w->space);
 
-	h = weir_hash_pointer(h, pod->pod->labels);
-	return weir_hash_pointer(h, pod->ports);
+	h = weir_hash_pointer(h, w->labels);
+	return weir_hash_pointer(h, w->ports);
 }
 
 int weir_profile_touch(struct weir_compiler *c, struct profile *p)
@@ -34,15 +40,15 @@ void weir_profile_free(struct profile *p)
 	free(p);
 }
 
-static int profile_new(struct weir_compiler *c, const struct pod *pod, struct profile **ret)
+static int profile_new(struct weir_compiler *c, const struct wanted *w, struct profile **ret)
 {
 	struct profile *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return -ENOMEM;
-	p->space = pod->space;
-	p->labels = pod->pod->labels;
-	p->hash = hash_profile(pod);
+	p->space = w->space;
+	p->labels = w->labels;
+	p->hash = hash_profile(w);
 	p->is_new = true;
 	if (weir_vec_push(&p->space->profiles, p) < 0)
 		goto no_memory;
@@ -50,7 +56,7 @@ static int profile_new(struct weir_compiler *c, const struct pod *pod, struct pr
 		p->space->profiles.n--;
 		goto no_memory;
 	}
-	p->ports = weir_portset_ref(pod->ports);
+	p->ports = weir_portset_ref(w->ports);
 	*ret = p;
 	if (WEIR_QUEUE(&c->q_spaces, p->space) < 0)
 		return -ENOMEM;
@@ -60,31 +66,43 @@ no_memory:
 	return -ENOMEM;
 }
 
+static int profile_get(struct weir_compiler *c, const struct weir_pod *pod, struct profile **ret)
+{
+	struct wanted w = { weir_space_find(c, pod->namespace_), pod->labels, NULL };
+	int r = weir_portset_get(c, pod, &w.ports);
+
+	if (r < 0)
+		return r;
+	*ret = weir_table_find(&c->profiles, hash_profile(&w), profile_is, &w);
+	r = *ret ? 0 : profile_new(c, &w, ret);
+	weir_portset_put(c, w.ports); /* the profile has a reference of its own */
+	return r;
+}
+
 int weir_profile_join(struct weir_compiler *c, struct pod *pod)
 {
-	struct profile *p = weir_table_find(&c->profiles, hash_profile(pod), profile_is, pod);
+	struct local_pod *local = weir_local_pod(pod);
+	struct profile *p;
 
-	if (!p && profile_new(c, pod, &p) < 0)
+	if (profile_get(c, pod->pod, &p) < 0 || weir_vec_push(&p->pods, pod) < 0)
 		return -ENOMEM;
-	if (weir_vec_push(&p->pods, pod) < 0)
-		return -ENOMEM;
-	pod->slot = p->pods.n - 1;
-	pod->profile = p;
+	local->slot = p->pods.n - 1;
+	local->profile = p;
 	c->n_endpoints += pod->n_claims;
 	return 0;
 }
 
 int weir_profile_leave(struct weir_compiler *c, struct pod *pod)
 {
-	struct profile *p = pod->profile;
+	struct profile *p = weir_pod_profile(pod);
 	struct pod *last;
 
 	if (!p)
 		return 0;
 	last = p->pods.at[--p->pods.n];
-	p->pods.at[pod->slot] = last;
-	last->slot = pod->slot;
-	pod->profile = NULL;
+	p->pods.at[weir_local_pod(pod)->slot] = last;
+	weir_local_pod(last)->slot = weir_local_pod(pod)->slot;
+	weir_local_pod(pod)->profile = NULL;
 	c->n_endpoints -= pod->n_claims;
 	return p->pods.n ? 0 : weir_profile_touch(c, p);
 }

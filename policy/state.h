@@ -187,34 +187,41 @@ struct identity {
 	struct identity *next_in_space, *next_in_prefix, **link_in_prefix;
 };
 
-struct pod;
-
-struct claim { /* a pod's claim to an address; the top one holds */
-	struct pod *pod;
-	struct address *address;
-	struct claim *below;
-};
-
 struct address {
 	struct weir_addr addr;
 	bool committed_endpoint, queued;
 	uint32_t committed; /* identity in the last commit */
 	uint32_t committed_rulesets[WEIR_DIRECTION_MAX];
-	struct claim *top;
+	struct pod *top; /* whose it is; the others that claim it are below */
 	struct identity *identity;
 	const struct weir_pod *committed_pod;
 };
 
+/* A record for each pod that was lent: there are very many, so what can be
+ * looked up is not in it. A local one has more, in front. */
 struct pod {
 	const struct weir_pod *pod;
-	struct space *space;
-	struct portset *ports;
-	struct profile *profile; /* of an endpoint */
-	uint32_t slot;		 /* in profile->pods */
-	bool committed;
-	uint8_t n_claims;
-	struct claim claims[];
+	bool committed, local;
+	uint8_t n_claims;    /* of its addresses; 0 when they are not its own */
+	struct pod *below[]; /* for each: who claims it with less right */
 };
+
+struct local_pod {
+	struct profile *profile; /* NULL until the commit */
+	uint32_t slot;		 /* in profile->pods */
+	struct pod pod;
+};
+
+static inline struct local_pod *weir_local_pod(const struct pod *p)
+{
+	return (struct local_pod *)(void *)((char *)(uintptr_t)p - offsetof(struct local_pod, pod));
+}
+
+/* NULL: not an endpoint, nothing is enforced on it */
+static inline struct profile *weir_pod_profile(const struct pod *p)
+{
+	return p->local ? weir_local_pod(p)->profile : NULL;
+}
 
 /* What a ruleset says to identities that are in the same peer sets. */
 struct peer_class {
@@ -288,6 +295,7 @@ struct weir_compiler {
 
 /* compiler.c: records of what was lent, by name */
 struct pod *weir_compiler_pod(const struct weir_compiler *c, const struct weir_pod *pod);
+void weir_pod_record_free(struct pod *p);
 struct policy *weir_compiler_policy(const struct weir_compiler *c,
 				    const struct weir_policy *policy);
 
@@ -328,6 +336,7 @@ void weir_space_free(struct space *s);
 
 /* portset.c */
 int weir_portset_get(struct weir_compiler *c, const struct weir_pod *pod, struct portset **ret);
+struct portset *weir_portset_find(const struct weir_compiler *c, const struct weir_pod *pod);
 struct portset *weir_portset_ref(struct portset *p);
 void weir_portset_put(struct weir_compiler *c, struct portset *p);
 
