@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t hash_addr(const struct weir_addr *addr)
+uint32_t weir_address_hash(const struct weir_addr *addr)
 {
 	uint64_t halves[2];
 
@@ -21,12 +21,21 @@ static bool address_is(const void *item, const void *addr)
 
 struct address *weir_address_find(const struct weir_compiler *c, const struct weir_addr *addr)
 {
-	return weir_table_find(&c->addresses, hash_addr(addr), address_is, addr);
+	return weir_table_find(&c->addresses, weir_address_hash(addr), address_is, addr);
 }
 
 int weir_address_touch(struct weir_compiler *c, struct address *a)
 {
-	return WEIR_QUEUE(&c->q_addresses, a);
+	if (a->queued)
+		return 0;
+	if (weir_vec_push(&c->q_owners, a->top ? (void *)(uintptr_t)a->top->pod : NULL) < 0)
+		return -ENOMEM;
+	if (weir_vec_push(&c->q_addresses, a) < 0) {
+		c->q_owners.n--;
+		return -ENOMEM;
+	}
+	a->queued = true;
+	return 0;
 }
 
 /* The first of its addresses that is this one. */
@@ -63,13 +72,15 @@ static int claim(struct weir_compiler *c, struct pod *p, const struct weir_addr 
 		if (!a)
 			return -ENOMEM;
 		a->addr = *addr;
-		if (weir_table_add(&c->addresses, hash_addr(addr), a) < 0) {
+		if (weir_table_add(&c->addresses, weir_address_hash(addr), a) < 0) {
 			free(a);
 			return -ENOMEM;
 		}
 	}
+	if (weir_address_touch(c, a) < 0)
+		return -ENOMEM;
 	place(a, p);
-	return weir_address_touch(c, a);
+	return 0;
 }
 
 int weir_address_claim(struct weir_compiler *c, struct pod *p)
@@ -93,8 +104,10 @@ static int release(struct weir_compiler *c, struct pod *p, const struct weir_add
 		at = below(*at, addr);
 	if (!at || !*at)
 		return 0;
+	if (weir_address_touch(c, a) < 0)
+		return -ENOMEM;
 	*at = *below(p, addr);
-	return weir_address_touch(c, a);
+	return 0;
 }
 
 int weir_address_release(struct weir_compiler *c, struct pod *p)
@@ -176,8 +189,8 @@ void weir_addresses_sweep(struct weir_compiler *c)
 		a->queued = false;
 		if (a->top)
 			continue;
-		weir_table_remove(&c->addresses, hash_addr(&a->addr), a);
+		weir_table_remove(&c->addresses, weir_address_hash(&a->addr), a);
 		free(a);
 	}
-	c->q_addresses.n = 0;
+	c->q_addresses.n = c->q_owners.n = 0;
 }

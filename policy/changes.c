@@ -80,7 +80,8 @@ static bool is_address(const struct weir_compiler *c, const struct named *n)
 	       weir_address_find(c, &n->node.key.addr);
 }
 
-static void note_address(struct weir_compiler *c, struct weir_changes *ch, struct address *a)
+static void note_address(struct weir_compiler *c, struct weir_changes *ch, struct address *a,
+			 const struct weir_pod *owner_before)
 {
 	const struct weir_pod *pod = a->top ? a->top->pod : NULL;
 	const struct named *n = named_at(c, a);
@@ -90,32 +91,69 @@ static void note_address(struct weir_compiler *c, struct weir_changes *ch, struc
 		before = n->committed;
 	if (n && !now && n->in_force)
 		now = n->identity->id;
-	if (before != now || !same_pod(a->committed_pod, pod))
+	if (before != now || !same_pod(owner_before, pod))
 		ch->addresses[ch->n_addresses++] =
 			(struct weir_address_change){ weir_prefix_of_one(&a->addr), now, pod };
 	a->committed = a->identity ? a->identity->id : WEIR_IDENTITY_NONE;
 }
 
-static void note_endpoint(struct weir_changes *ch, struct address *a)
+static bool endpoint_is(const void *item, const void *addr)
+{
+	return weir_addr_compare(&((const struct endpoint *)item)->addr, addr) == 0;
+}
+
+/* Known, or to be known from now on. */
+static struct endpoint *endpoint_at(struct weir_compiler *c, struct address *a)
+{
+	uint32_t hash = weir_address_hash(&a->addr);
+	struct endpoint *e;
+
+	if (a->endpoint)
+		return weir_table_find(&c->endpoints, hash, endpoint_is, &a->addr);
+	e = calloc(1, sizeof(*e));
+	if (!e || weir_table_add(&c->endpoints, hash, e) < 0) {
+		free(e);
+		return NULL;
+	}
+	e->addr = a->addr;
+	a->endpoint = true;
+	return e;
+}
+
+static void drop_endpoint(struct weir_compiler *c, struct address *a, struct endpoint *e)
+{
+	weir_table_remove(&c->endpoints, weir_address_hash(&a->addr), e);
+	free(e);
+	a->endpoint = false;
+}
+
+static int note_endpoint(struct weir_compiler *c, struct weir_changes *ch, struct address *a,
+			 const struct weir_pod *owner_before)
 {
 	const struct profile *profile = a->top ? weir_pod_profile(a->top) : NULL;
-	struct weir_endpoint_change e = {
-		.addr = a->addr,
-		.pod = profile ? a->top->pod : NULL,
-	};
-	bool differs = a->committed_endpoint != (profile != NULL);
+	struct weir_endpoint_change change = { .addr = a->addr };
+	bool differs = a->endpoint != (profile != NULL);
+	struct endpoint *e;
 
-	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
-		struct ruleset *rs = profile ? profile->rulesets[d] : NULL;
+	if (!profile && !a->endpoint)
+		return 0;
+	e = endpoint_at(c, a);
+	if (!e)
+		return -ENOMEM;
+	for (int d = 0; profile && d < WEIR_DIRECTION_MAX; d++) {
+		const struct ruleset *rs = profile->rulesets[d];
 
-		e.rulesets[d] = rs ? rs->pub.id : 0;
-		differs |= e.rulesets[d] != a->committed_rulesets[d];
-		a->committed_rulesets[d] = e.rulesets[d];
+		change.rulesets[d] = rs ? rs->pub.id : 0;
+		differs |= change.rulesets[d] != e->rulesets[d];
+		e->rulesets[d] = change.rulesets[d];
 	}
-	differs |= profile && !same_pod(a->committed_pod, a->top->pod);
-	a->committed_endpoint = profile != NULL;
+	change.pod = profile ? a->top->pod : NULL;
+	differs |= profile && !same_pod(owner_before, a->top->pod);
+	if (!profile)
+		drop_endpoint(c, a, e);
 	if (differs)
-		ch->endpoints[ch->n_endpoints++] = e;
+		ch->endpoints[ch->n_endpoints++] = change;
+	return 0;
 }
 
 static int collect_addresses(struct weir_compiler *c, struct weir_changes *ch)
@@ -129,9 +167,9 @@ static int collect_addresses(struct weir_compiler *c, struct weir_changes *ch)
 	for (size_t i = 0; i < n; i++) {
 		struct address *a = c->q_addresses.at[i];
 
-		note_address(c, ch, a);
-		note_endpoint(ch, a);
-		a->committed_pod = a->top ? a->top->pod : NULL;
+		note_address(c, ch, a, c->q_owners.at[i]);
+		if (note_endpoint(c, ch, a, c->q_owners.at[i]) < 0)
+			return -ENOMEM;
 	}
 	for (size_t i = 0; i < m; i++) {
 		struct named *named = c->dirty_named.at[i];

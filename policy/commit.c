@@ -144,6 +144,7 @@ static void shrink_queues(struct weir_compiler *c)
 		&c->q_profiles,	      &c->q_subjects,  &c->new_subjects,   &c->new_peersets,
 		&c->q_peersets,	      &c->q_addresses, &c->dirty_named,	   &c->new_identities,
 		&c->q_identities,     &c->q_rulesets,  &c->removed_pods,   &c->removed_policies,
+		&c->q_owners,
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(all); i++) {

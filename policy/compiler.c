@@ -33,16 +33,27 @@ static void free_named(struct weir_trie_node *node)
 static void free_queues(struct weir_compiler *c)
 {
 	struct weir_vec *all[] = {
-		&c->added_namespaces, &c->removed_namespaces,
-		&c->added_pods,	      &c->removed_pods,
-		&c->added_policies,   &c->removed_policies,
-		&c->q_spaces,	      &c->q_profiles,
-		&c->q_subjects,	      &c->new_subjects,
-		&c->new_peersets,     &c->q_peersets,
-		&c->dead_peersets,    &c->q_named,
-		&c->q_addresses,      &c->dirty_named,
-		&c->new_identities,   &c->q_identities,
-		&c->q_rulesets,	      &c->by_id,
+		&c->added_namespaces,
+		&c->removed_namespaces,
+		&c->added_pods,
+		&c->removed_pods,
+		&c->added_policies,
+		&c->removed_policies,
+		&c->q_spaces,
+		&c->q_profiles,
+		&c->q_subjects,
+		&c->new_subjects,
+		&c->new_peersets,
+		&c->q_peersets,
+		&c->dead_peersets,
+		&c->q_named,
+		&c->q_addresses,
+		&c->q_owners,
+		&c->dirty_named,
+		&c->new_identities,
+		&c->q_identities,
+		&c->q_rulesets,
+		&c->by_id,
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(all); i++)
@@ -80,6 +91,7 @@ static void free_all(struct weir_compiler *c)
 	FREE_TABLE(&c->policies, struct policy, weir_policy_record_free);
 	FREE_TABLE(&c->pods, struct pod, weir_pod_record_free);
 	FREE_TABLE(&c->addresses, struct address, free);
+	FREE_TABLE(&c->endpoints, struct endpoint, free);
 	weir_table_free(&c->namespaces);
 	if (c->cluster)
 		weir_space_free(c->cluster);

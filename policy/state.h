@@ -189,12 +189,17 @@ struct identity {
 
 struct address {
 	struct weir_addr addr;
-	bool committed_endpoint, queued;
+	bool queued;
+	bool endpoint;	    /* in the last commit: then it is in the compiler's endpoints */
 	uint32_t committed; /* identity in the last commit */
-	uint32_t committed_rulesets[WEIR_DIRECTION_MAX];
-	struct pod *top; /* whose it is; the others that claim it are below */
+	struct pod *top;    /* whose it is; the others that claim it are below */
 	struct identity *identity;
-	const struct weir_pod *committed_pod;
+};
+
+/* An address of a local pod, as the last commit told of it. */
+struct endpoint {
+	struct weir_addr addr;
+	uint32_t rulesets[WEIR_DIRECTION_MAX];
 };
 
 /* A record for each pod that was lent: there are very many, so what can be
@@ -262,7 +267,7 @@ struct weir_compiler {
 	struct weir_vec added_policies, removed_policies; /* struct policy */
 
 	struct weir_table spaces, profiles, subjects, portsets, peersets, identities, addresses,
-		rulesets;
+		endpoints, rulesets;
 	struct space *cluster;
 	struct match_index subject_index, peer_index;
 	struct weir_trie prefixes;
@@ -274,7 +279,8 @@ struct weir_compiler {
 
 	/* queues of the commit under way */
 	struct weir_vec q_spaces, q_profiles, q_subjects, new_subjects;
-	struct weir_vec new_peersets, q_peersets, dead_peersets, q_named, q_addresses, dirty_named;
+	struct weir_vec new_peersets, q_peersets, dead_peersets, q_named, dirty_named;
+	struct weir_vec q_addresses, q_owners; /* each with its weir_pod of the last commit */
 	struct weir_vec new_identities, q_identities, q_rulesets;
 
 	uint32_t next_serial, next_ruleset, n_endpoints, n_classes, n_prefixes;
@@ -410,7 +416,9 @@ void weir_named_free(struct named *n);
 /* address.c */
 int weir_address_claim(struct weir_compiler *c, struct pod *pod);
 int weir_address_release(struct weir_compiler *c, struct pod *pod);
+/* Before its owner changes. */
 int weir_address_touch(struct weir_compiler *c, struct address *a);
+uint32_t weir_address_hash(const struct weir_addr *addr);
 int weir_addresses_retrace(struct weir_compiler *c); /* prefixes came or went */
 int weir_addresses_identify(struct weir_compiler *c);
 struct address *weir_address_find(const struct weir_compiler *c, const struct weir_addr *addr);
