@@ -197,10 +197,11 @@ static struct pod *new_record(const struct weir_pod *pod)
 	uint8_t n = weir_pod_has_addrs(pod) ? pod->n_addrs : 0;
 	size_t front = pod->local ? offsetof(struct local_pod, pod) : 0;
 	char *memory = calloc(1, front + sizeof(struct pod) + n * sizeof(struct pod *));
-	struct pod *p = (struct pod *)(void *)(memory + front);
+	struct pod *p;
 
 	if (!memory)
 		return NULL;
+	p = (struct pod *)(void *)(memory + front);
 	p->pod = pod;
 	p->local = pod->local;
 	p->n_claims = n;
