@@ -172,14 +172,18 @@ class Node:
                                            stderr=log, stdout=log, stdin=subprocess.DEVNULL,
                                            env={**os.environ, **self.env})
         end = time.monotonic() + timeout
-        answers = (0,) if sync else (0, 1)
-        asked = ("wait", "--timeout", "1s") if sync else ("-o", "json", "status")
-        while not os.path.exists(self.rpc) or self.weirctl(*asked).returncode not in answers:
+        while not os.path.exists(self.rpc) or not (self.in_sync() if sync else self.answers()):
             if self.process.poll() is not None:
                 raise RuntimeError(f"weird ended with {self.process.returncode}:\n{self.log()}")
             if time.monotonic() > end:
                 raise RuntimeError(f"weird is not in sync after {timeout} s:\n{self.log()}")
             time.sleep(0.02)
+
+    def answers(self):
+        return self.weirctl("-o", "json", "status").returncode in (0, 1)
+
+    def in_sync(self):
+        return self.weirctl("wait", "--timeout", "1s").returncode == 0
 
     def stop(self, sig=signal.SIGTERM, timeout=20.0):
         """Ends weird; its exit status (negative: the signal)."""
@@ -317,9 +321,11 @@ class Node:
         for addr in addrs:
             via, bits = ("fe80::1", 128) if ":" in addr else ("169.254.1.1", 32)
             scope = "64" if ":" in addr else "32"
-            self.host.run("ip", "addr", "replace", f"{via}/{scope}", "dev", link)
+            # usable at once: not even a moment of duplicate address detection
+            now = ("nodad",) if ":" in addr else ()
+            self.host.run("ip", "addr", "replace", f"{via}/{scope}", "dev", link, *now)
             self.host.run("ip", "route", "replace", f"{addr}/{bits}", "dev", link)
-            place.run("ip", "addr", "add", f"{addr}/{bits}", "dev", "eth0")
+            place.run("ip", "addr", "add", f"{addr}/{bits}", "dev", "eth0", *now)
             place.run("ip", "route", "add", "default", "via", via, "dev", "eth0", "onlink")
         return place
 

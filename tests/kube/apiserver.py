@@ -249,13 +249,13 @@ class ApiServer:
             "apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec,
         })["status"]["token"]
 
-    def kubeconfig(self, path, token_file):
+    def kubeconfig(self, path, token_file, port=PORT):
         """Written to path. The token is in a file of its own, so that it can be replaced."""
         with open(path, "w") as f:
             json.dump({
                 "apiVersion": "v1", "kind": "Config", "current-context": "test",
                 "clusters": [{"name": "test", "cluster": {
-                    "server": self.url, "certificate-authority": self.ca}}],
+                    "server": f"https://{self.addr}:{port}", "certificate-authority": self.ca}}],
                 "users": [{"name": "weird", "user": {"tokenFile": token_file}}],
                 "contexts": [{"name": "test", "context": {"cluster": "test", "user": "weird"}}],
             }, f, indent=1)

@@ -73,6 +73,10 @@ class KubeNode(Node):
         if start:
             self.start()
 
+    def in_sync(self):
+        """Without making weird list everything once more."""
+        return self.answers() and self.query("status")["state"]["inSync"]
+
     def write_token(self, token):
         """As the kubelet replaces a projected token: another file in its place."""
         with open(self.path(".token"), "w") as f:
