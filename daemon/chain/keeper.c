@@ -141,12 +141,13 @@ static void on_timer(uv_timer_t *timer)
 	keep(timer->data);
 }
 
-/* Not for a file that is being written by us, or by weirctl: when that fails, it
- * would fail again at once. */
+/* Once for all events that are there, and not before others had their turn: pods
+ * wait for this loop. Not for a file that is being written by us, or by weirctl:
+ * when that fails, it would fail again at once. */
 static void on_change(void *data, const char *name)
 {
 	if (!name || !weir_chain_is_temporary(name))
-		keep(data);
+		again_in(data, 0);
 }
 
 int weir_keeper_start(struct weird *d, struct weir_keeper **ret, struct weir_error *err)

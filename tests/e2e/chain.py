@@ -205,7 +205,7 @@ def test_rewritten_while_pods_come_and_go(node):
     assert before["state"] == "missing" and before["primary"] == PRIMARY, before
     node.put_plugin()
     node.start()
-    eventually(lambda: in_sync(node), 2, "weir is in the chain")
+    eventually(lambda: in_sync(node), 10, "weir is in the chain")
     said, ended = {"added": 0, "refused": 0, "error": None}, threading.Event()
 
     def pods():
@@ -222,7 +222,7 @@ def test_rewritten_while_pods_come_and_go(node):
         finally:
             ended.set()
             thread.join()
-        eventually(lambda: in_sync(node, f"token-{primary.token}"), 2, "the last token")
+        eventually(lambda: in_sync(node, f"token-{primary.token}"), 10, "the last token")
     if said["error"]:
         raise said["error"]
     assert not witness.wrong, witness.wrong[:5]
@@ -270,21 +270,21 @@ def test_status_and_metric(node):
     assert node.status()["state"] == "no primary" and metric(node) == ["weir_chain_in_sync 0"]
     primary = Primary(node)
     primary.at_once()
-    eventually(lambda: "is not put into the chain" in (node.status()["reason"] or ""), 2, "no plugin yet")
+    eventually(lambda: "is not put into the chain" in (node.status()["reason"] or ""), 10, "no plugin yet")
     assert os.listdir(node.net_d) == [PRIMARY]
     node.put_plugin()
-    eventually(lambda: in_sync(node), 3, "it tries again")
+    eventually(lambda: in_sync(node), 10, "it tries again")
     status = node.status()
     assert status["inSync"] and status["primary"] == PRIMARY and status["file"] == "00-weir.conflist", status
     assert metric(node) == ["weir_chain_in_sync 1"]
     with open(primary.path, "w") as f:
         f.write("{")
-    eventually(lambda: node.status()["state"] == "broken", 2, "it is seen")
+    eventually(lambda: node.status()["state"] == "broken", 10, "it is seen")
     assert metric(node) == ["weir_chain_in_sync 0"] and in_sync(node), "the last good one stays"
 
 
 def test_primary_leaves_and_another_comes(node):
-    node.config["chain"]["primaryTimeout"] = "1500ms"
+    node.config["chain"]["primaryTimeout"] = "3s"
     old = Primary(node)
     old.at_once()
     node.put_plugin()
@@ -292,21 +292,21 @@ def test_primary_leaves_and_another_comes(node):
     for _ in range(2):  # each time it has its full time to come back
         text = open(old.path).read()
         os.rename(old.path, node.path("aside"))
-        time.sleep(0.8)
+        time.sleep(1)
         assert in_sync(node), "ours stays for a while"
         os.rename(node.path("aside"), old.path)
-        eventually(lambda: node.status()["state"] == "in sync", 2, "it is back as it was")
-        time.sleep(0.8)
+        eventually(lambda: node.status()["state"] == "in sync", 10, "it is back as it was")
+        time.sleep(1.5)
     assert open(old.path).read() == text
     new = Primary(node, "00-first.conf")
     with open(new.path, "w") as f:
         json.dump({"cniVersion": "0.4.0", "name": "other", "type": "ptp"}, f)
-    eventually(lambda: load(node.net_d)[0] == "00-00-weir.conflist", 2, "another is first")
+    eventually(lambda: load(node.net_d)[0] == "00-00-weir.conflist", 10, "another is first")
     assert types(load(node.net_d)[1]) == ["ptp", "weir"]
     os.unlink(old.path)
     os.unlink(new.path)
     assert os.listdir(node.net_d) == ["00-00-weir.conflist"]
-    eventually(lambda: not os.listdir(node.net_d), 4, "a node without a primary has no network")
+    eventually(lambda: not os.listdir(node.net_d), 15, "a node without a primary has no network")
 
 
 def test_the_token_stays_secret(node):
@@ -319,7 +319,7 @@ def test_the_token_stays_secret(node):
     for mode, owner in ((0o640, 12), (0o600, 0), (0o644, 0)):
         os.chown(primary.path, owner, owner)
         os.chmod(primary.path, mode)
-        eventually(lambda: (os.stat(ours).st_mode & 0o777, os.stat(ours).st_gid) == (mode, owner), 2,
+        eventually(lambda: (os.stat(ours).st_mode & 0o777, os.stat(ours).st_gid) == (mode, owner), 10,
                    f"mode {mode:o}, owner {owner}")
 
 
@@ -339,10 +339,12 @@ def no_busy_loop(node, reason):
     Primary(node).at_once()
     node.put_plugin()
     node.start()
-    eventually(lambda: reason in (node.status()["reason"] or ""), 2, "it says why")
-    before = cpu_ticks(node.process.pid)
-    time.sleep(1)
-    assert cpu_ticks(node.process.pid) - before < 20, "weird spins"
+    eventually(lambda: reason in (node.status()["reason"] or ""), 10, "it says why")
+    before, writes = cpu_ticks(node.process.pid), set()
+    for _ in range(500):
+        writes.add(os.stat(node.net_d).st_mtime_ns)
+        time.sleep(0.002)
+    assert cpu_ticks(node.process.pid) - before < 20 and len(writes) < 6, f"weird spins: {len(writes)}"
     assert node.log().count(reason) <= 2, "logged once, not each time"
 
 
@@ -359,7 +361,7 @@ def test_purge_restores_the_folder(node):
     before = snapshot(node.net_d)
     node.put_plugin()
     node.start()
-    eventually(lambda: in_sync(node), 2, "weir is in the chain")
+    eventually(lambda: in_sync(node), 10, "weir is in the chain")
     assert node.weirctl("chain", "status", "--dir", node.net_d).returncode == 0
     node.stop()
     node.host.run(os.path.join(BUILD, "daemon", "weird"), "--config", node.path("weird.yaml"), "--purge")
@@ -420,7 +422,7 @@ def test_many_installers_at_once(node):
     primary.at_once()
     node.put_plugin()
     node.start()
-    eventually(lambda: in_sync(node), 2, "weir is in the chain")
+    eventually(lambda: in_sync(node), 10, "weir is in the chain")
     with Witness(node.net_d) as witness:
         for i in range(40):
             tools = [subprocess.Popen([WEIRCTL, "chain", "install", "--timeout", f"{t + 1}s", "--dir", node.net_d],
@@ -432,9 +434,9 @@ def test_many_installers_at_once(node):
                 if random.random() < 0.5:
                     tool.kill()
                 tool.wait()
-        eventually(lambda: in_sync(node, f"token-{primary.token}"), 2, "the last token")
+        eventually(lambda: in_sync(node, f"token-{primary.token}"), 10, "the last token")
     assert not witness.wrong, witness.wrong[:5]
-    eventually(lambda: node.status()["state"] == "in sync", 2, "weird has the last word")
+    eventually(lambda: node.status()["state"] == "in sync", 10, "weird has the last word")
     last = snapshot(node.net_d)[PRIMARY]
     node.stop()
     node.tool("remove")
@@ -490,7 +492,7 @@ def with_runtime(node, life):
     primary = Primary(node, "10-weirtest.conflist")
     primary.at_once()
     node.start()
-    eventually(lambda: in_sync(node), 2, "weir is in the chain")
+    eventually(lambda: in_sync(node), 10, "weir is in the chain")
     ended = threading.Event()
 
     def write():

@@ -9,13 +9,19 @@
 
 #include "lib/chain/chain.h"
 
+#define ENTRY "{\"type\":\"weir\"}"
+
 static void check(const char *text, int plugins)
 {
 	cJSON *json = cJSON_Parse(text);
 	const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, "plugins");
 	const cJSON *last = cJSON_GetArrayItem(list, cJSON_GetArraySize(list) - 1);
 	const char *type = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(last, "type"));
+	char *entry = weir_chain_entry_of(text);
 
+	if (!entry || strcmp(entry, ENTRY))
+		abort();
+	free(entry);
 	if (!weir_chain_is_ours(text, strlen(text)) || cJSON_GetArraySize(list) != plugins + 1 ||
 	    !type || strcmp(type, "weir"))
 		abort();
@@ -32,7 +38,7 @@ static void run(const char *name, const uint8_t *data, size_t size)
 	file.text = malloc(size + 1);
 	memcpy(file.text, data, size);
 	file.text[size] = 0;
-	if (weir_chain_text(&file, "{\"type\":\"weir\"}", &text, network, &err) == 0) {
+	if (weir_chain_text(&file, ENTRY, &text, network, &err) == 0) {
 		cJSON *json = cJSON_Parse(file.text);
 		const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, "plugins");
 
