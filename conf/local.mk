@@ -5,7 +5,7 @@ systemdunit_DATA = conf/weird.service
 EXTRA_DIST += conf/weird.service.in
 CLEANFILES += conf/weird.service
 conf/weird.service: conf/weird.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) conf && $(SED) 's|@sbindir@|$(sbindir)|' $(srcdir)/conf/weird.service.in > $@
+	$(AM_V_GEN)$(MKDIR_P) conf && $(SED) 's|[@]sbindir[@]|$(sbindir)|' $(srcdir)/conf/weird.service.in > $@
 # The image, the DaemonSet, and what watches it; tests/deploy.py reads all of it.
 EXTRA_DIST += \
 	conf/container/Containerfile \

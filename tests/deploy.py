@@ -454,6 +454,8 @@ def test_image_has_every_library():
 
 def test_unit():
     unit = os.path.join(BUILD, "conf/weird.service")
+    with open(unit) as f:
+        assert re.search(r"^ExecStart=/\S+/sbin/weird$", f.read(), re.M), "where is weird?"
     analyze = shutil.which("systemd-analyze")
     if not analyze:
         print("   (no systemd-analyze: the unit is not verified)")

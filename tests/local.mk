@@ -20,6 +20,7 @@ dist_check_SCRIPTS += $(E2E_PROMISES)
 TESTS += $(E2E_PROMISES)
 EXTRA_DIST += tests/e2e/streams.py
 # Which folder may know which, and that the documents name what exists.
+EXTRA_DIST += tests/debian.sh
 dist_check_SCRIPTS += tests/structure.py
 TESTS += tests/structure.py
 dist_check_SCRIPTS += tests/e2e/weirctl.py
