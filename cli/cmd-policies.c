@@ -48,10 +48,23 @@ static void row(struct weirctl_table *table, const cJSON *item)
 	weirctl_table_row(table, WEIRCTL_PLAIN, cells);
 }
 
-static void print_refused(const struct weirctl *ctl, const cJSON *result)
+static void print_warnings(const struct weirctl *ctl, const cJSON *policy)
+{
+	const cJSON *text;
+
+	cJSON_ArrayForEach (text, weirctl_member(policy, "warnings"))
+		printf("%swarning%s  %s %s: %s\n", weirctl_style(ctl, WEIRCTL_BAD),
+		       weirctl_style(ctl, WEIRCTL_PLAIN), weirctl_text(policy, "kind"),
+		       weirctl_text(policy, "name"), cJSON_IsString(text) ? text->valuestring : "");
+}
+
+/* What of the policies is not in force, below them. */
+static void print_troubles(const struct weirctl *ctl, const cJSON *result)
 {
 	const cJSON *item;
 
+	cJSON_ArrayForEach (item, weirctl_member(result, "policies"))
+		print_warnings(ctl, item);
 	cJSON_ArrayForEach (item, weirctl_member(result, "errors"))
 		printf("%srefused%s  %s\n", weirctl_style(ctl, WEIRCTL_BAD),
 		       weirctl_style(ctl, WEIRCTL_PLAIN), weirctl_text(item, "error"));
@@ -64,7 +77,7 @@ int weirctl_policies(struct weirctl *ctl, struct weir_error *err)
 		.columns = columns,
 		.n_columns = WEIR_ARRAY_SIZE(columns),
 		.row = row,
-		.after = print_refused,
+		.after = print_troubles,
 	};
 
 	return weirctl_show_list(ctl, &list, err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses of pods: whose they are, and which identity they have. */
+/* Addresses of pods and nodes: whose they are, and which identity they have. */
 #include "policy/state.h"
 
 #include <errno.h>
@@ -38,12 +38,17 @@ int weir_address_touch(struct weir_compiler *c, struct address *a)
 	return 0;
 }
 
+static const struct weir_addr *addrs_of(const struct pod *p)
+{
+	return p->pod ? p->pod->addrs : weir_node_of(p)->addrs;
+}
+
 /* The first of its addresses that is this one. */
 static unsigned index_of(const struct pod *p, const struct weir_addr *addr)
 {
 	unsigned i = 0;
 
-	while (weir_addr_compare(&p->pod->addrs[i], addr) != 0)
+	while (weir_addr_compare(&addrs_of(p)[i], addr) != 0)
 		i++;
 	return i;
 }
@@ -53,11 +58,22 @@ static struct pod **below(struct pod *p, const struct weir_addr *addr)
 	return &p->below[index_of(p, addr)];
 }
 
+/* > 0 when the address is a's. Pods come before nodes; of nodes, the one whose
+ * name comes first. */
+static int compare_claims(const struct pod *a, const struct pod *b)
+{
+	if (a->pod && b->pod)
+		return weir_pod_compare_claims(a->pod, b->pod);
+	if (a->pod || b->pod)
+		return a->pod ? 1 : -1;
+	return strcmp(weir_node_of(b)->name, weir_node_of(a)->name);
+}
+
 static void place(struct address *a, struct pod *p)
 {
 	struct pod **at = &a->top;
 
-	while (*at && weir_pod_compare_claims((*at)->pod, p->pod) > 0)
+	while (*at && compare_claims(*at, p) > 0)
 		at = below(*at, &a->addr);
 	*below(p, &a->addr) = *at;
 	*at = p;
@@ -85,8 +101,8 @@ static int claim(struct weir_compiler *c, struct pod *p, const struct weir_addr 
 
 int weir_address_claim(struct weir_compiler *c, struct pod *p)
 {
-	for (uint8_t i = 0; i < p->n_claims; i++) {
-		const struct weir_addr *addr = &p->pod->addrs[i];
+	for (uint16_t i = 0; i < p->n_claims; i++) {
+		const struct weir_addr *addr = &addrs_of(p)[i];
 
 		if (index_of(p, addr) == i && claim(c, p, addr) < 0)
 			return -ENOMEM;
@@ -112,8 +128,8 @@ static int release(struct weir_compiler *c, struct pod *p, const struct weir_add
 
 int weir_address_release(struct weir_compiler *c, struct pod *p)
 {
-	for (uint8_t i = 0; i < p->n_claims; i++) {
-		if (release(c, p, &p->pod->addrs[i]) < 0)
+	for (uint16_t i = 0; i < p->n_claims; i++) {
+		if (release(c, p, &addrs_of(p)[i]) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -141,8 +157,8 @@ int weir_addresses_retrace(struct weir_compiler *c)
 	return 0;
 }
 
-static int identity_of(struct weir_compiler *c, const struct weir_pod *pod, struct named *prefix,
-		       struct identity **ret)
+static int pod_identity(struct weir_compiler *c, const struct weir_pod *pod, struct named *prefix,
+			struct identity **ret)
 {
 	struct space *space = weir_space_find(c, pod->namespace_);
 	struct portset *ports;
@@ -155,11 +171,23 @@ static int identity_of(struct weir_compiler *c, const struct weir_pod *pod, stru
 	return r;
 }
 
+static int identity_for(struct weir_compiler *c, const struct address *a, struct identity **ret)
+{
+	if (!a->top)
+		return 0;
+	if (a->top->pod)
+		return pod_identity(c, a->top->pod, prefix_around(c, a), ret);
+	if (!c->nodes_named)
+		return 0;
+	return weir_identity_get(c, c->nodes, weir_node_of(a->top)->labels, NULL,
+				 prefix_around(c, a), ret);
+}
+
 static int identify(struct weir_compiler *c, struct address *a)
 {
 	struct identity *old = a->identity, *now = NULL;
 
-	if (a->top && identity_of(c, a->top->pod, prefix_around(c, a), &now) < 0)
+	if (identity_for(c, a, &now) < 0)
 		return -ENOMEM;
 	if (now == old)
 		return 0;

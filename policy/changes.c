@@ -73,11 +73,16 @@ static const struct named *named_at(const struct weir_compiler *c, const struct 
 	return (const struct named *)weir_trie_find(&c->prefixes, &key);
 }
 
-/* ... and the other way round. */
+/* ... and the other way round. An address without an identity (a node's that no
+ * rule names) leaves the place to the prefix; in the queue, it speaks for both. */
 static bool is_address(const struct weir_compiler *c, const struct named *n)
 {
-	return n->node.key.len == weir_addr_bits(&n->node.key.addr) &&
-	       weir_address_find(c, &n->node.key.addr);
+	const struct address *a;
+
+	if (n->node.key.len != weir_addr_bits(&n->node.key.addr))
+		return false;
+	a = weir_address_find(c, &n->node.key.addr);
+	return a && (a->identity || a->queued);
 }
 
 static void note_address(struct weir_compiler *c, struct weir_changes *ch, struct address *a,

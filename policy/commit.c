@@ -129,8 +129,8 @@ static int select_pods(struct weir_compiler *c)
 /* Which addresses are alike, and which peers they are in. */
 static int identify(struct weir_compiler *c)
 {
-	if (weir_named_toggle(c) < 0 || weir_addresses_identify(c) < 0 ||
-	    weir_identities_match(c) < 0)
+	if (weir_named_toggle(c) < 0 || weir_nodes_toggle(c) < 0 ||
+	    weir_addresses_identify(c) < 0 || weir_identities_match(c) < 0)
 		return -ENOMEM;
 	return weir_peersets_match_new(c);
 }
@@ -144,7 +144,7 @@ static void shrink_queues(struct weir_compiler *c)
 		&c->q_profiles,	      &c->q_subjects,  &c->new_subjects,   &c->new_peersets,
 		&c->q_peersets,	      &c->q_addresses, &c->dirty_named,	   &c->new_identities,
 		&c->q_identities,     &c->q_rulesets,  &c->removed_pods,   &c->removed_policies,
-		&c->q_owners,
+		&c->q_owners,	      &c->added_nodes, &c->removed_nodes,
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(all); i++) {
@@ -170,8 +170,8 @@ static int sweep(struct weir_compiler *c)
 static int run(struct weir_compiler *c, struct weir_changes *changes)
 {
 	static int (*const steps[])(struct weir_compiler * c) = {
-		put_namespaces, take_pods,	 take_policies, put_policies,
-		put_pods,	attach_policies, select_pods,	identify,
+		put_namespaces, take_pods,	weir_nodes_take, take_policies, put_policies,
+		put_pods,	weir_nodes_put, attach_policies, select_pods,	identify,
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(steps); i++) {
@@ -199,6 +199,10 @@ static int lend_again(const struct weir_compiler *from, struct weir_compiler *to
 	}
 	for (uint32_t i = 0; (pod = weir_table_next(&from->pods, &i));) {
 		if (weir_compiler_add_pod(to, pod->pod) < 0)
+			return -ENOMEM;
+	}
+	for (uint32_t i = 0; (pod = weir_table_next(&from->nodes_by_name, &i));) {
+		if (weir_compiler_add_node(to, weir_node_of(pod)) < 0)
 			return -ENOMEM;
 	}
 	return 0;

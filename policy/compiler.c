@@ -35,6 +35,8 @@ static void free_queues(struct weir_compiler *c)
 	struct weir_vec *all[] = {
 		&c->added_namespaces,
 		&c->removed_namespaces,
+		&c->added_nodes,
+		&c->removed_nodes,
 		&c->added_pods,
 		&c->removed_pods,
 		&c->added_policies,
@@ -65,6 +67,8 @@ static void free_removed(struct weir_compiler *c)
 {
 	for (uint32_t i = 0; i < c->removed_pods.n; i++)
 		weir_pod_record_free(c->removed_pods.at[i]);
+	for (uint32_t i = 0; i < c->removed_nodes.n; i++)
+		weir_node_record_free(c->removed_nodes.at[i]);
 	for (uint32_t i = 0; i < c->removed_policies.n; i++)
 		weir_policy_record_free(c->removed_policies.at[i]);
 	for (uint32_t i = 0; i < c->dead_peersets.n; i++)
@@ -90,11 +94,14 @@ static void free_all(struct weir_compiler *c)
 	FREE_TABLE(&c->spaces, struct space, weir_space_free);
 	FREE_TABLE(&c->policies, struct policy, weir_policy_record_free);
 	FREE_TABLE(&c->pods, struct pod, weir_pod_record_free);
+	FREE_TABLE(&c->nodes_by_name, struct pod, weir_node_record_free);
 	FREE_TABLE(&c->addresses, struct address, free);
 	FREE_TABLE(&c->endpoints, struct endpoint, free);
 	weir_table_free(&c->namespaces);
 	if (c->cluster)
 		weir_space_free(c->cluster);
+	if (c->nodes)
+		weir_space_free(c->nodes);
 	weir_index_free(&c->subject_index);
 	weir_index_free(&c->peer_index);
 	weir_trie_clear(&c->prefixes, free_named);
@@ -119,8 +126,9 @@ int weir_compiler_new(struct weir_compiler **ret)
 		return -ENOMEM;
 	c->scratch = weir_scratch_new();
 	c->cluster = calloc(1, sizeof(*c->cluster));
-	if (!c->scratch || !c->cluster || add_world(c, AF_INET) < 0 || add_world(c, AF_INET6) < 0 ||
-	    weir_named_toggle(c) < 0)
+	c->nodes = calloc(1, sizeof(*c->nodes));
+	if (!c->scratch || !c->cluster || !c->nodes || add_world(c, AF_INET) < 0 ||
+	    add_world(c, AF_INET6) < 0 || weir_named_toggle(c) < 0)
 		return -ENOMEM;
 	c->cluster->attached = true;
 	*ret = weir_take(c);

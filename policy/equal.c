@@ -37,14 +37,31 @@ static bool same_prefix_peer(const struct weir_peer *a, const struct weir_peer *
 	return true;
 }
 
+static bool same_names(const struct weir_peer *a, const struct weir_peer *b)
+{
+	return a->n_names == b->n_names &&
+	       (!a->n_names || memcmp(a->names, b->names, a->n_names * sizeof(*a->names)) == 0);
+}
+
 static bool same_peer(const struct weir_peer *a, const struct weir_peer *b)
 {
 	if (a->kind != b->kind)
 		return false;
-	if (a->kind == WEIR_PEER_PREFIX)
+	switch ((enum weir_peer_kind)a->kind) {
+	case WEIR_PEER_PODS:
+		return a->own_namespace == b->own_namespace &&
+		       same_selector(&a->namespaces, &b->namespaces) &&
+		       same_selector(&a->pods, &b->pods);
+	case WEIR_PEER_PREFIX:
 		return same_prefix_peer(a, b);
-	return a->own_namespace == b->own_namespace &&
-	       same_selector(&a->namespaces, &b->namespaces) && same_selector(&a->pods, &b->pods);
+	case WEIR_PEER_NODES:
+		return same_selector(&a->nodes, &b->nodes);
+	case WEIR_PEER_DOMAINS:
+		return same_names(a, b);
+	case WEIR_PEER_KIND_MAX:
+		break;
+	}
+	return false;
 }
 
 static bool same_port(const struct weir_port *a, const struct weir_port *b)
@@ -56,7 +73,8 @@ static bool same_port(const struct weir_port *a, const struct weir_port *b)
 static bool same_rule(const struct weir_rule *a, const struct weir_rule *b)
 {
 	if (a->name != b->name || a->action != b->action || a->any_peer != b->any_peer ||
-	    a->any_port != b->any_port || a->n_peers != b->n_peers || a->n_ports != b->n_ports)
+	    a->any_port != b->any_port || a->closed != b->closed || a->n_peers != b->n_peers ||
+	    a->n_ports != b->n_ports)
 		return false;
 	for (unsigned i = 0; i < a->n_peers; i++) {
 		if (!same_peer(&a->peers[i], &b->peers[i]))

@@ -100,14 +100,29 @@ static bool pods_peer_has(const struct weir_compiler *c, const struct weir_polic
 	return weir_selector_matches(&peer->pods, other->labels);
 }
 
+static bool peer_has(const struct weir_compiler *c, const struct weir_policy *policy,
+		     const struct weir_peer *peer, const struct weir_addr *addr,
+		     const struct weir_pod *other)
+{
+	switch ((enum weir_peer_kind)peer->kind) {
+	case WEIR_PEER_PODS:
+		return pods_peer_has(c, policy, peer, other);
+	case WEIR_PEER_PREFIX:
+		return prefix_peer_has(peer, addr);
+	case WEIR_PEER_NODES:
+		return weir_node_peer_has(c, peer, addr);
+	case WEIR_PEER_DOMAINS:
+	case WEIR_PEER_KIND_MAX:
+		break;
+	}
+	return false;
+}
+
 static bool rule_has(const struct weir_compiler *c, const struct weir_rule *rule,
 		     const struct weir_addr *addr, const struct weir_pod *other)
 {
 	for (uint32_t i = 0; i < rule->n_peers && !rule->any_peer; i++) {
-		const struct weir_peer *peer = &rule->peers[i];
-
-		if (peer->kind == WEIR_PEER_PREFIX ? prefix_peer_has(peer, addr)
-						   : pods_peer_has(c, rule->policy, peer, other))
+		if (peer_has(c, rule->policy, &rule->peers[i], addr, other))
 			return true;
 	}
 	return rule->any_peer;

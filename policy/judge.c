@@ -43,7 +43,7 @@ const struct pod *weir_pod_at(const struct weir_compiler *c, const struct weir_a
 {
 	const struct address *a = weir_address_find(c, addr);
 
-	return a ? a->top : NULL;
+	return a ? weir_address_pod(a) : NULL;
 }
 
 const struct identity *weir_identity_at(const struct weir_compiler *c, const struct weir_addr *addr)
@@ -151,9 +151,9 @@ int weir_compiler_identities(const struct weir_compiler *c,
 const struct weir_pod *weir_compiler_pod_at(const struct weir_compiler *c,
 					    const struct weir_addr *addr)
 {
-	const struct address *a = c->broken ? NULL : weir_address_find(c, addr);
+	const struct pod *pod = c->broken ? NULL : weir_pod_at(c, addr);
 
-	return a && a->top ? a->top->pod : NULL;
+	return pod ? pod->pod : NULL;
 }
 
 uint32_t weir_compiler_identity_of(const struct weir_compiler *c, const struct weir_addr *addr)

@@ -1,14 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # The policy compiler. Pure; its tests link only lib/ and policy/.
 noinst_LIBRARIES += policy/libpolicy.a
-policy_libpolicy_a_SOURCES = policy/claim.c policy/equal.c policy/precedence.c policy/selector.c
-policy_libpolicy_a_SOURCES += policy/decode/addrs.c policy/decode/addrs.h policy/decode/fields.c \
-	policy/decode/fields.h policy/decode/namespace.c policy/decode/networkpolicy.c \
-	policy/decode/node.c policy/decode/pod.c policy/decode/selector.c policy/decode/service.c \
-	policy/decode/syntax.c policy/decode/workload.c
+policy_libpolicy_a_SOURCES = policy/claim.c policy/equal.c policy/precedence.c policy/selector.c \
+	policy/warning.c
+policy_libpolicy_a_SOURCES += policy/decode/addrs.c policy/decode/addrs.h \
+	policy/decode/adminnetworkpolicy.c policy/decode/clusternetworkpolicy.c \
+	policy/decode/clusterpeer.c policy/decode/clusterpolicy.c policy/decode/clusterpolicy.h \
+	policy/decode/fields.c policy/decode/fields.h policy/decode/namespace.c \
+	policy/decode/networkpolicy.c policy/decode/node.c policy/decode/pod.c \
+	policy/decode/policy.c policy/decode/policy.h policy/decode/selector.c \
+	policy/decode/service.c policy/decode/syntax.c policy/decode/workload.c
 policy_libpolicy_a_SOURCES += policy/address.c policy/assign.c policy/changes.c policy/class.c \
 	policy/commit.c policy/compile.c policy/compiler.c policy/explain.c policy/identity.c \
-	policy/index.c policy/judge.c policy/judge.h policy/line.c policy/line.h policy/pack.c \
+	policy/index.c policy/judge.c policy/judge.h policy/line.c policy/line.h policy/node.c \
+	policy/pack.c \
 	policy/peerset.c \
 	policy/policy.c policy/portset.c policy/prefix.c policy/profile.c policy/rulelist.c \
 	policy/ruleset.c policy/selection.c \
@@ -22,16 +27,19 @@ bench_compile_SOURCES = bench/compile.c tests/unit/policy/build.c tests/unit/pol
 bench_compile_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 
 if WEIR_HAVE_TESTS
-POLICY_TESTS = tests/unit/policy/class tests/unit/policy/compile tests/unit/policy/identity \
-	tests/unit/policy/incremental tests/unit/policy/judge tests/unit/policy/networkpolicy \
-	tests/unit/policy/objects tests/unit/policy/oom tests/unit/policy/selector \
-	tests/unit/policy/trie
+POLICY_TESTS = tests/unit/policy/class tests/unit/policy/clusternetworkpolicy \
+	tests/unit/policy/compile tests/unit/policy/identity tests/unit/policy/incremental \
+	tests/unit/policy/judge tests/unit/policy/networkpolicy tests/unit/policy/objects \
+	tests/unit/policy/oom tests/unit/policy/selector tests/unit/policy/trie
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 POLICY_BUILD = tests/unit/policy/build.c tests/unit/policy/build.h
 POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_policy_class_SOURCES = tests/unit/policy/class.c $(POLICY_BUILD)
 tests_unit_policy_class_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_clusternetworkpolicy_SOURCES = tests/unit/policy/clusternetworkpolicy.c \
+	tests/unit/policy/decoded.h
+tests_unit_policy_clusternetworkpolicy_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_compile_SOURCES = tests/unit/policy/compile.c $(POLICY_BUILD)
 tests_unit_policy_compile_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_identity_SOURCES = tests/unit/policy/identity.c $(POLICY_BUILD)

@@ -43,11 +43,22 @@ static void put_selector(struct block *b, struct weir_selector *s)
 
 static void put_peer(struct block *b, struct weir_peer *peer)
 {
-	if (peer->kind == WEIR_PEER_PREFIX) {
-		peer->except = put(b, peer->except, peer->n_except * sizeof(*peer->except));
-	} else {
+	switch ((enum weir_peer_kind)peer->kind) {
+	case WEIR_PEER_PODS:
 		put_selector(b, &peer->namespaces);
 		put_selector(b, &peer->pods);
+		break;
+	case WEIR_PEER_PREFIX:
+		peer->except = put(b, peer->except, peer->n_except * sizeof(*peer->except));
+		break;
+	case WEIR_PEER_NODES:
+		put_selector(b, &peer->nodes);
+		break;
+	case WEIR_PEER_DOMAINS:
+		peer->names = put(b, peer->names, peer->n_names * sizeof(*peer->names));
+		break;
+	case WEIR_PEER_KIND_MAX:
+		break;
 	}
 }
 

@@ -10,6 +10,7 @@
 struct wanted {
 	const struct space *space; /* fixed */
 	const struct weir_peer *peer;
+	const struct weir_selector *namespaces, *labels;
 	struct named *prefix, **except;
 };
 
@@ -20,9 +21,8 @@ static bool peerset_is(const void *item, const void *key)
 
 	if (p->kind != w->peer->kind)
 		return false;
-	if (p->kind == WEIR_PEER_PODS)
-		return weir_selection_is(&p->selection, w->space, &w->peer->namespaces,
-					 &w->peer->pods);
+	if (p->kind != WEIR_PEER_PREFIX)
+		return weir_selection_is(&p->selection, w->space, w->namespaces, w->labels);
 	return p->prefix == w->prefix && p->n_except == w->peer->n_except &&
 	       (!p->n_except ||
 		memcmp(p->except, w->except, p->n_except * sizeof(*p->except)) == 0);
@@ -59,10 +59,10 @@ static int peerset_add(struct weir_compiler *c, struct peerset *p, uint32_t hash
 	return 0;
 }
 
-static int get_pods(struct weir_compiler *c, struct wanted *w, struct peerset **ret)
+/* Pods, or nodes: what has labels. */
+static int get_labelled(struct weir_compiler *c, struct wanted *w, struct peerset **ret)
 {
-	const struct weir_peer *peer = w->peer;
-	uint32_t hash = weir_selection_hash(w->space, &peer->namespaces, &peer->pods);
+	uint32_t hash = weir_selection_hash(w->space, w->namespaces, w->labels);
 	struct peerset *p = weir_table_find(&c->peersets, hash, peerset_is, w);
 
 	*ret = p;
@@ -71,9 +71,9 @@ static int get_pods(struct weir_compiler *c, struct wanted *w, struct peerset **
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
-	p->kind = WEIR_PEER_PODS;
-	if (weir_selection_init(&p->selection, (struct space *)w->space, &peer->namespaces,
-				&peer->pods) < 0) {
+	p->kind = w->peer->kind;
+	if (weir_selection_init(&p->selection, (struct space *)w->space, w->namespaces, w->labels) <
+	    0) {
 		weir_peerset_free(p);
 		return -ENOMEM;
 	}
@@ -83,6 +83,22 @@ static int get_pods(struct weir_compiler *c, struct wanted *w, struct peerset **
 		p->selection.space->n_peersets++;
 	*ret = p;
 	return weir_index_add(&c->peer_index, &p->selection);
+}
+
+static int get_pods(struct weir_compiler *c, const struct space *space,
+		    const struct weir_peer *peer, struct peerset **ret)
+{
+	struct wanted w = { space, peer, &peer->namespaces, &peer->pods, NULL, NULL };
+
+	return get_labelled(c, &w, ret);
+}
+
+static int get_nodes(struct weir_compiler *c, const struct weir_peer *peer, struct peerset **ret)
+{
+	static const struct weir_selector everything;
+	struct wanted w = { c->nodes, peer, &everything, &peer->nodes, NULL, NULL };
+
+	return get_labelled(c, &w, ret);
 }
 
 static int get_prefix(struct weir_compiler *c, struct wanted *w, struct peerset **ret)
@@ -119,23 +135,32 @@ static int get_prefix(struct weir_compiler *c, struct wanted *w, struct peerset 
 	return weir_vec_push(&p->prefix->peersets, p);
 }
 
-/* The set of a peer of this policy; whoever keeps it counts itself in refs. */
+/* The set of a peer of this policy; whoever keeps it counts itself in refs.
+ * NULL: a peer that matches nothing. */
 int weir_peerset_get(struct weir_compiler *c, const struct policy *policy,
 		     const struct weir_peer *peer, struct peerset **ret)
 {
+	bool own = peer->own_namespace && policy->space != c->cluster;
 	struct wanted w = { .peer = peer };
-	int r;
+	int r = 0;
 
-	if (peer->kind == WEIR_PEER_PODS) {
-		if (peer->own_namespace && policy->space != c->cluster)
-			w.space = policy->space;
-		return get_pods(c, &w, ret);
+	*ret = NULL;
+	switch ((enum weir_peer_kind)peer->kind) {
+	case WEIR_PEER_PODS:
+		return get_pods(c, own ? policy->space : NULL, peer, ret);
+	case WEIR_PEER_NODES:
+		return get_nodes(c, peer, ret);
+	case WEIR_PEER_PREFIX:
+		w.except = calloc(peer->n_except + 1u, sizeof(*w.except));
+		if (!w.except)
+			return -ENOMEM;
+		r = get_prefix(c, &w, ret);
+		free(w.except);
+		break;
+	case WEIR_PEER_DOMAINS:
+	case WEIR_PEER_KIND_MAX:
+		break;
 	}
-	w.except = calloc(peer->n_except + 1u, sizeof(*w.except));
-	if (!w.except)
-		return -ENOMEM;
-	r = get_prefix(c, &w, ret);
-	free(w.except);
 	return r;
 }
 
@@ -143,9 +168,8 @@ int weir_peerset_get(struct weir_compiler *c, const struct policy *policy,
 int weir_peerset_universe(struct weir_compiler *c, struct peerset **ret)
 {
 	static const struct weir_peer everything = { .kind = WEIR_PEER_PODS };
-	struct wanted w = { .peer = &everything };
 
-	return get_pods(c, &w, ret);
+	return get_pods(c, NULL, &everything, ret);
 }
 
 void weir_peerset_put(struct weir_compiler *c, struct peerset *p)
@@ -285,7 +309,7 @@ static int retire(struct weir_compiler *c, struct peerset *p)
 	if (drop_members(c, p) < 0 || weir_vec_push(&c->dead_peersets, p) < 0)
 		return -ENOMEM;
 	weir_table_remove(&c->peersets, p->hash, p);
-	if (p->kind == WEIR_PEER_PODS) {
+	if (p->kind != WEIR_PEER_PREFIX) {
 		struct space *space = p->selection.space;
 
 		weir_index_remove(&c->peer_index, &p->selection);

@@ -36,7 +36,8 @@ static int activate_rule(struct weir_compiler *c, struct policy *p, struct rule 
 	for (uint32_t i = 0; i < rule->n_peers && !rule->any_peer; i++) {
 		if (weir_peerset_get(c, p, &rule->peers[i], &ps) < 0)
 			return -ENOMEM;
-		take_peerset(p->force, r, ps);
+		if (ps)
+			take_peerset(p->force, r, ps);
 	}
 	if (!rule->any_peer || !r->named || rule->direction != WEIR_EGRESS)
 		return 0;

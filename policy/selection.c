@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A namespace and a pod selector together, with copies of the selectors: the
+/* A namespace (or all nodes) and a selector of labels, with copies of the selectors: the
  * policy they were read from may go while an equal one stays. The words are
  * interned, and live as long as any policy that uses them. */
 #include "policy/state.h"
@@ -105,7 +105,8 @@ void weir_selection_free(struct selection *s)
 bool weir_selection_matches(const struct weir_compiler *c, const struct selection *s,
 			    const struct space *space, const struct weir_labels *labels)
 {
-	if (s->space ? s->space != space : !weir_space_matches(c, space, &s->namespaces))
+	if (s->space ? s->space != space
+		     : space == c->nodes || !weir_space_matches(c, space, &s->namespaces))
 		return false;
 	return weir_selector_matches(&s->pods, labels);
 }

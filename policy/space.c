@@ -224,7 +224,7 @@ int weir_spaces_sweep(struct weir_compiler *c)
 		struct space *s = c->q_spaces.at[i];
 
 		s->queued = false;
-		if (s == c->cluster || s->object || s->policies.n || s->n_pods || s->identities ||
+		if (!s->name || s->object || s->policies.n || s->n_pods || s->identities ||
 		    s->n_peersets)
 			continue;
 		weir_table_remove(&c->spaces, weir_hash_pointer(0, s->name), s);

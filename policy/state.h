@@ -10,7 +10,7 @@
  *   subject   subject.c   policies with the same subject selector
  *   peerset   peerset.c   one peer of rules, shared, with its members
  *   named     prefix.c    a prefix that a rule in force names
- *   address   address.c   an address of a pod
+ *   address   address.c   an address of a pod, or of a node (node.c)
  *   identity  identity.c  addresses that are alike for every peer
  *   ruleset   ruleset.c, assign.c, rulelist.c, class.c, line.c, compile.c
  */
@@ -27,8 +27,8 @@ struct profile;
 struct ruleset;
 struct subject;
 
-/* A namespace, or (name NULL) the place of cluster-wide policies. It exists
- * as soon as anything names it. */
+/* A namespace, or (name NULL) the place of cluster-wide policies, or that of all
+ * nodes. It exists as soon as anything names it. */
 struct space {
 	const char *name;
 	const struct weir_namespace *object; /* NULL: not (yet) there */
@@ -130,7 +130,7 @@ struct profile {
 };
 
 struct peerset {
-	struct selection selection; /* WEIR_PEER_PODS */
+	struct selection selection; /* WEIR_PEER_PODS, _NODES */
 	struct named *prefix;	    /* WEIR_PEER_PREFIX */
 	struct named **except;
 	uint32_t n_except;
@@ -203,11 +203,12 @@ struct endpoint {
 };
 
 /* A record for each pod that was lent: there are very many, so what can be
- * looked up is not in it. A local one has more, in front. */
+ * looked up is not in it. A local one has more, in front; so has a node, which
+ * claims addresses as pods do. */
 struct pod {
-	const struct weir_pod *pod;
+	const struct weir_pod *pod; /* NULL: a node */
 	bool committed, local;
-	uint8_t n_claims;    /* of its addresses; 0 when they are not its own */
+	uint16_t n_claims;   /* of its addresses; 0 when they are not its own */
 	struct pod *below[]; /* for each: who claims it with less right */
 };
 
@@ -217,9 +218,26 @@ struct local_pod {
 	struct pod pod;
 };
 
+struct node {
+	const struct weir_node *node;
+	struct pod pod;
+};
+
 static inline struct local_pod *weir_local_pod(const struct pod *p)
 {
 	return (struct local_pod *)(void *)((char *)(uintptr_t)p - offsetof(struct local_pod, pod));
+}
+
+static inline const struct weir_node *weir_node_of(const struct pod *p)
+{
+	return ((const struct node *)(const void *)((const char *)p - offsetof(struct node, pod)))
+		->node;
+}
+
+/* NULL: it is nobody's, or a node's */
+static inline struct pod *weir_address_pod(const struct address *a)
+{
+	return a->top && a->top->pod ? a->top : NULL;
 }
 
 /* NULL: not an endpoint, nothing is enforced on it */
@@ -262,13 +280,17 @@ struct scratch; /* class.c */
 
 struct weir_compiler {
 	struct weir_table namespaces, pods, policies; /* by name: what was lent */
+	struct weir_table nodes_by_name;	      /* struct pod */
 	struct weir_vec added_namespaces, removed_namespaces;
+	struct weir_vec added_nodes, removed_nodes;	  /* struct pod */
 	struct weir_vec added_pods, removed_pods;	  /* struct pod */
 	struct weir_vec added_policies, removed_policies; /* struct policy */
 
 	struct weir_table spaces, profiles, subjects, portsets, peersets, identities, addresses,
 		endpoints, rulesets;
 	struct space *cluster;
+	struct space *nodes; /* its identities are nodes', its peer sets name nodes */
+	bool nodes_named;    /* some peer set does: only then nodes have identities */
 	struct match_index subject_index, peer_index;
 	struct weir_trie prefixes;
 	struct weir_vec by_id; /* identities; by_id.at[0] is NULL */
@@ -412,6 +434,14 @@ int weir_named_toggle(struct weir_compiler *c); /* those that come and go */
 struct named *weir_named_of(const struct weir_compiler *c, const struct weir_prefix *key);
 void weir_named_sweep(struct weir_compiler *c);
 void weir_named_free(struct named *n);
+
+/* node.c */
+void weir_node_record_free(struct pod *p);
+int weir_nodes_take(struct weir_compiler *c);
+int weir_nodes_put(struct weir_compiler *c);
+int weir_nodes_toggle(struct weir_compiler *c); /* once the peer sets are known */
+bool weir_node_peer_has(const struct weir_compiler *c, const struct weir_peer *peer,
+			const struct weir_addr *addr);
 
 /* address.c */
 int weir_address_claim(struct weir_compiler *c, struct pod *pod);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The public conformance suites of NetworkPolicy, as data, before the oracle and the compiler.
+"""The public conformance suites of NetworkPolicy and of the cluster-wide policies, as data,
+before the oracle and the compiler.
 
 CONFORMANCE_DIR names the folder with the data (cases with states, policies and expected
 verdicts, see its README.md); without it ../shared/conformance beside the source tree is taken.
@@ -21,7 +22,10 @@ from judge import Judge, Refused  # noqa: E402
 
 FOLDER = os.environ.get("CONFORMANCE_DIR", os.path.join(TOP, "..", "shared", "conformance"))
 SUITES = ("cyclonus", "cyclonus-nodns", "k8s-netpol", "k8s-legacy-1.20", "recipes",
-          "pa-integration")
+          "pa-integration", "npa-conformance", "npa-conformance-v1alpha1")
+KINDS = {"NetworkPolicy", "ClusterNetworkPolicy", "AdminNetworkPolicy",
+         "BaselineAdminNetworkPolicy"}
+TAGS_LEFT_OUT = {"v0.1.1-sameLabels"}  # fields that no version has any more
 SHOWN_MAX = 10
 
 
@@ -39,6 +43,13 @@ def pod_object(pod):
             "metadata": {"namespace": pod["namespace"], "name": pod["name"],
                          "labels": pod.get("labels") or {}},
             "status": {"podIPs": [{"ip": pod["ip"]}]}}
+
+
+def node_object(node):
+    return {"apiVersion": "v1", "kind": "Node",
+            "metadata": {"name": node["name"], "labels": node.get("labels") or {}},
+            "status": {"addresses": [{"type": "InternalIP", "address": ip}
+                                     for ip in node["ips"]]}}
 
 
 def addresses(state):
@@ -92,7 +103,7 @@ class Suite:
 
     def run(self, case):
         kinds = {o["kind"] for s in case["steps"] for o in s.get("objects", [])}
-        if kinds - {"NetworkPolicy"}:
+        if kinds - KINDS or TAGS_LEFT_OUT & set(case["tags"]):
             self.skipped += 1
             return
         self.cases += 1
@@ -106,6 +117,7 @@ class Suite:
         asked = [e for e in step["expect"] if not e.get("undefined")]
         objects = [namespace_object(n) for n in state["namespaces"]]
         objects += [pod_object(p) for p in state["pods"]]
+        objects += [node_object(n) for n in state.get("nodes", [])]
         objects += fill_in(step.get("objects", []), where)
         try:
             answer = self.judge.connections(
@@ -125,7 +137,7 @@ class Suite:
     def report(self):
         print(f"{self.name}: {self.cases} cases, {self.steps} steps, {self.expectations} "
               f"expectations, {len(self.wrong)} wrong, {len(self.refused)} refused; "
-              f"{self.skipped} cases of other kinds left out")
+              f"{self.skipped} cases left out")
         for text in self.wrong[:SHOWN_MAX] + self.refused[:SHOWN_MAX]:
             print(f"  {text}")
 

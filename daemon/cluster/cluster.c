@@ -258,7 +258,7 @@ void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const 
 	weir_cluster_bury(c, WEIR_OBJECT_POLICY, policy);
 }
 
-/* --- nodes, services: only their addresses matter ----------------------------- */
+/* --- nodes (peers of rules), services ----------------------------- */
 
 int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node)
 {
@@ -267,9 +267,14 @@ int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node)
 
 	if (r <= 0)
 		return r;
-	if (old)
+	if (old) {
 		weir_addresses_drop(&c->nodes_by_addr, old, old->addrs, old->n_addrs);
+		weir_compiler_remove_node(c->compiler, old);
+	}
 	weir_cluster_bury(c, WEIR_OBJECT_NODE, old);
+	r = weir_compiler_add_node(c->compiler, node);
+	if (r < 0)
+		return r;
 	return weir_addresses_claim(&c->nodes_by_addr, node, node->addrs, node->n_addrs);
 }
 
@@ -277,8 +282,10 @@ void weir_cluster_remove_node(struct weir_cluster *c, const char *name)
 {
 	struct weir_node *node = take(c, WEIR_OBJECT_NODE, NULL, NULL, name);
 
-	if (node)
+	if (node) {
 		weir_addresses_drop(&c->nodes_by_addr, node, node->addrs, node->n_addrs);
+		weir_compiler_remove_node(c->compiler, node);
+	}
 	weir_cluster_bury(c, WEIR_OBJECT_NODE, node);
 }
 

@@ -44,6 +44,20 @@ static void add_realised(const struct weird *d, const struct weir_policy *policy
 		cJSON_AddNullToObject(item, "realised");
 }
 
+/* Rules that are not enforced as they are written. */
+static void add_warnings(cJSON *item, const struct weir_policy *policy)
+{
+	cJSON *warnings = cJSON_AddArrayToObject(item, "warnings");
+	char text[WEIR_RULE_WARNING_MAX];
+
+	for (int dir = 0; dir < WEIR_DIRECTION_MAX; dir++) {
+		for (unsigned i = 0; i < policy->n_rules[dir]; i++) {
+			if (weir_rule_warning(&policy->rules[dir][i], text, sizeof(text)))
+				cJSON_AddItemToArray(warnings, cJSON_CreateString(text));
+		}
+	}
+}
+
 static cJSON *describe(const struct weird *d, const struct weir_policy *policy)
 {
 	uint32_t selected = weir_compiler_selected(d->world.compiler, policy);
@@ -66,6 +80,7 @@ static cJSON *describe(const struct weird *d, const struct weir_policy *policy)
 	add_realised(d, policy, selected, item);
 	cJSON_AddBoolToObject(item, "staged", policy->staged);
 	cJSON_AddNumberToObject(item, "generation", (double)policy->generation);
+	add_warnings(item, policy);
 	return item;
 }
 

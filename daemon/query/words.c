@@ -66,6 +66,38 @@ static void say_prefix(FILE *out, const struct weir_peer *peer)
 			weir_prefix_format(&peer->except[i], buf));
 }
 
+static void say_nodes(FILE *out, const struct weir_peer *peer)
+{
+	fputs(peer->nodes.n ? "nodes " : "all nodes", out);
+	say_selector(out, &peer->nodes);
+}
+
+static void say_domains(FILE *out, const struct weir_peer *peer)
+{
+	for (uint16_t i = 0; i < peer->n_names; i++)
+		fprintf(out, "%s%s", i ? ", " : "domains ", peer->names[i]);
+}
+
+static void say_peer(FILE *out, const struct weir_peer *peer, const struct weir_policy *policy)
+{
+	switch ((enum weir_peer_kind)peer->kind) {
+	case WEIR_PEER_PODS:
+		say_pods(out, peer, policy);
+		break;
+	case WEIR_PEER_PREFIX:
+		say_prefix(out, peer);
+		break;
+	case WEIR_PEER_NODES:
+		say_nodes(out, peer);
+		break;
+	case WEIR_PEER_DOMAINS:
+		say_domains(out, peer);
+		break;
+	case WEIR_PEER_KIND_MAX:
+		break;
+	}
+}
+
 static void say_port(FILE *out, const struct weir_port *port)
 {
 	char buf[8];
@@ -86,18 +118,19 @@ static void say_rule(FILE *out, const struct weir_rule *rule)
 	fputs(rule->direction == WEIR_INGRESS ? "from " : "to ", out);
 	if (rule->any_peer)
 		fputs("anywhere", out);
+	else if (!rule->n_peers)
+		fputs("nowhere", out);
 	for (uint16_t i = 0; !rule->any_peer && i < rule->n_peers; i++) {
 		fputs(i ? " or " : "", out);
-		if (rule->peers[i].kind == WEIR_PEER_PODS)
-			say_pods(out, &rule->peers[i], rule->policy);
-		else
-			say_prefix(out, &rule->peers[i]);
+		say_peer(out, &rule->peers[i], rule->policy);
 	}
 	fputs(rule->any_port ? " on any port" : " on ", out);
 	for (uint16_t i = 0; !rule->any_port && i < rule->n_ports; i++) {
 		fputs(i ? ", " : "", out);
 		say_port(out, &rule->ports[i]);
 	}
+	if (rule->closed)
+		fputs(" (fails closed: has a peer or protocol that is not known here)", out);
 }
 
 char *weir_rule_words(const struct weir_rule *rule)

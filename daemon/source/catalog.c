@@ -277,8 +277,6 @@ static void load_object(void *data, const cJSON *json)
 		p->manifest->unnamed = true;
 	} else if (!o->kind) {
 		note_ignored(p->manifest, o->kind_text);
-	} else if (!o->kind->api_version) {
-		report_object(p, "not supported by this version; it is not enforced");
 	} else if (!o->name || !*o->name) {
 		report_object(p, "metadata.name is missing");
 		p->manifest->unnamed = true;

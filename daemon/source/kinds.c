@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kinds of objects that weir reads, and those that it would be dangerous
- * to overlook. To support another one: a line here.
+ * The kinds of objects that weir reads. To support another one: a line here.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 
 #include "daemon/cluster/cluster.h"
 #include "daemon/source/manifest.h"
+#include "weir/log.h"
 #include "weir/near.h"
 
 static int not_taken(int r, struct weir_error *err)
@@ -56,6 +56,49 @@ static int set_networkpolicy(struct weir_world *w, const cJSON *json, struct wei
 	return r < 0 ? r : not_taken(weir_cluster_set_policy(w->cluster, policy), err);
 }
 
+static void warn(const struct weir_policy *policy)
+{
+	char text[WEIR_RULE_WARNING_MAX];
+
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
+		for (unsigned i = 0; i < policy->n_rules[d]; i++) {
+			if (weir_rule_warning(&policy->rules[d][i], text, sizeof(text)))
+				weir_log(WEIR_LOG_WARNING, "rule not enforced as it is written",
+					 "kind", policy->kind, "policy", policy->name, "rule", text,
+					 NULL);
+		}
+	}
+}
+
+static int set_cluster_policy(struct weir_world *w, const cJSON *json,
+			      int (*decode)(struct weir_pool *pool, const cJSON *json,
+					    struct weir_policy **ret, struct weir_error *err),
+			      struct weir_error *err)
+{
+	struct weir_policy *policy;
+	int r = decode(w->pool, json, &policy, err);
+
+	if (r < 0)
+		return r;
+	warn(policy);
+	return not_taken(weir_cluster_set_policy(w->cluster, policy), err);
+}
+
+static int set_clusternetworkpolicy(struct weir_world *w, const cJSON *json, struct weir_error *err)
+{
+	return set_cluster_policy(w, json, weir_clusternetworkpolicy_decode, err);
+}
+
+static int set_adminnetworkpolicy(struct weir_world *w, const cJSON *json, struct weir_error *err)
+{
+	return set_cluster_policy(w, json, weir_adminnetworkpolicy_decode, err);
+}
+
+static int set_baseline(struct weir_world *w, const cJSON *json, struct weir_error *err)
+{
+	return set_cluster_policy(w, json, weir_baselineadminnetworkpolicy_decode, err);
+}
+
 static void remove_namespace(struct weir_world *w, const char *ns, const char *name)
 {
 	weir_cluster_remove_namespace(w->cluster, name);
@@ -94,8 +137,25 @@ static void remove_networkpolicy(struct weir_world *w, const char *ns, const cha
 	weir_cluster_remove_policy(w->cluster, "NetworkPolicy", ns, name);
 }
 
+static void remove_clusternetworkpolicy(struct weir_world *w, const char *ns, const char *name)
+{
+	weir_cluster_remove_policy(w->cluster, "ClusterNetworkPolicy", NULL, name);
+}
+
+static void remove_adminnetworkpolicy(struct weir_world *w, const char *ns, const char *name)
+{
+	weir_cluster_remove_policy(w->cluster, "AdminNetworkPolicy", NULL, name);
+}
+
+static void remove_baseline(struct weir_world *w, const char *ns, const char *name)
+{
+	weir_cluster_remove_policy(w->cluster, "BaselineAdminNetworkPolicy", NULL, name);
+}
+
 /* Pods that have ended have no address any more. */
 #define NOT_FINISHED "fieldSelector=status.phase%21%3DSucceeded%2Cstatus.phase%21%3DFailed"
+
+#define POLICY_API "policy.networking.k8s.io"
 
 const struct weir_kind weir_kinds[] = {
 	{ .kind = "Namespace",
@@ -134,10 +194,30 @@ const struct weir_kind weir_kinds[] = {
 	  .collection = "/apis/networking.k8s.io/v1/networkpolicies",
 	  .set = set_networkpolicy,
 	  .remove = remove_networkpolicy },
-	/* policy that is not enforced is an error, never a note */
-	{ .kind = "ClusterNetworkPolicy", .policy = true },
-	{ .kind = "AdminNetworkPolicy", .policy = true },
-	{ .kind = "BaselineAdminNetworkPolicy", .policy = true },
+	{ .kind = "ClusterNetworkPolicy",
+	  .api_version = POLICY_API "/v1alpha2",
+	  .object = WEIR_OBJECT_POLICY,
+	  .policy = true,
+	  .optional = true,
+	  .collection = "/apis/" POLICY_API "/v1alpha2/clusternetworkpolicies",
+	  .set = set_clusternetworkpolicy,
+	  .remove = remove_clusternetworkpolicy },
+	{ .kind = "AdminNetworkPolicy",
+	  .api_version = POLICY_API "/v1alpha1",
+	  .object = WEIR_OBJECT_POLICY,
+	  .policy = true,
+	  .optional = true,
+	  .collection = "/apis/" POLICY_API "/v1alpha1/adminnetworkpolicies",
+	  .set = set_adminnetworkpolicy,
+	  .remove = remove_adminnetworkpolicy },
+	{ .kind = "BaselineAdminNetworkPolicy",
+	  .api_version = POLICY_API "/v1alpha1",
+	  .object = WEIR_OBJECT_POLICY,
+	  .policy = true,
+	  .optional = true,
+	  .collection = "/apis/" POLICY_API "/v1alpha1/baselineadminnetworkpolicies",
+	  .set = set_baseline,
+	  .remove = remove_baseline },
 	{ .kind = NULL },
 };
 

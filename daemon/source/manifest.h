@@ -18,7 +18,7 @@
 
 struct weir_kind {
 	const char *kind;
-	const char *api_version; /* NULL: no version of it is supported */
+	const char *api_version; /* the one that is supported */
 	enum weir_object_kind object;
 	bool namespaced;
 	bool policy;

@@ -31,6 +31,9 @@ int weir_compiler_add_namespace(struct weir_compiler *c, const struct weir_names
 int weir_compiler_remove_namespace(struct weir_compiler *c, const struct weir_namespace *ns);
 int weir_compiler_add_pod(struct weir_compiler *c, const struct weir_pod *pod);
 int weir_compiler_remove_pod(struct weir_compiler *c, const struct weir_pod *pod);
+/* Peers of rules that name nodes: an address that a pod has, too, is the pod's. */
+int weir_compiler_add_node(struct weir_compiler *c, const struct weir_node *node);
+int weir_compiler_remove_node(struct weir_compiler *c, const struct weir_node *node);
 int weir_compiler_add_policy(struct weir_compiler *c, const struct weir_policy *policy);
 int weir_compiler_remove_policy(struct weir_compiler *c, const struct weir_policy *policy);
 
@@ -84,7 +87,7 @@ void weir_explanation_free(struct weir_explanation **e);
 
 struct weir_identity_info {
 	uint32_t id;
-	const char *namespace_;		  /* NULL: a prefix identity */
+	const char *namespace_;		  /* NULL: of a node, or a prefix identity */
 	const struct weir_labels *labels; /* NULL: a prefix identity */
 	struct weir_prefix prefix;	  /* the longest one named that contains it */
 	uint32_t n_addresses;

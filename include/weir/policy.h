@@ -44,15 +44,17 @@ bool weir_selector_matches(const struct weir_selector *s, const struct weir_labe
 
 /* One peer of a rule. */
 enum weir_peer_kind {
-	WEIR_PEER_PODS,	  /* namespaceSelector (or the policy's own namespace) and podSelector */
-	WEIR_PEER_PREFIX, /* ipBlock: prefix but none of except */
+	WEIR_PEER_PODS,	   /* namespaceSelector (or the policy's own namespace) and podSelector */
+	WEIR_PEER_PREFIX,  /* ipBlock: prefix but none of except */
+	WEIR_PEER_NODES,   /* addresses of the nodes with these labels, but of no pod */
+	WEIR_PEER_DOMAINS, /* domainNames: nothing, as long as nobody knows their addresses */
 	WEIR_PEER_KIND_MAX
 };
 
 struct weir_peer {
 	uint8_t kind;
 	bool own_namespace; /* PODS: no namespaceSelector was given */
-	uint16_t n_except;
+	uint16_t n_except, n_names;
 	union {
 		struct { /* PODS */
 			struct weir_selector namespaces, pods;
@@ -60,6 +62,8 @@ struct weir_peer {
 		struct { /* PREFIX */
 			struct weir_prefix prefix, *except;
 		};
+		struct weir_selector nodes; /* NODES */
+		const char **names;	    /* DOMAINS: interned */
 	};
 };
 
@@ -80,6 +84,8 @@ struct weir_rule {
 	uint8_t action; /* NetworkPolicy: WEIR_ACCEPT */
 	bool any_peer;	/* no from/to, or an empty one: every peer, also outside the cluster */
 	bool any_port;	/* no ports, or an empty list: every protocol */
+	bool closed;	/* has a peer or port of a kind that is not known: an Accept matches
+			   nothing, anything else has become "deny everything" */
 	uint16_t n_peers, n_ports;
 	struct weir_peer *peers;
 	struct weir_port *ports;
@@ -106,6 +112,23 @@ struct weir_policy {
  * traffic). */
 int weir_networkpolicy_decode(struct weir_pool *pool, const cJSON *json, struct weir_policy **ret,
 			      struct weir_error *err);
+/* From a ClusterNetworkPolicy policy.networking.k8s.io/v1alpha2, and from the two
+ * kinds of v1alpha1 that came before it. The same, but a rule that has a peer
+ * or protocol of a kind that is not known is taken, and fails closed: the API
+ * wants that of implementations that are older than the CRD. A baseline policy
+ * of v1alpha1 has the priority WEIR_PRIORITY_LAST. */
+#define WEIR_PRIORITY_MAX  1000
+#define WEIR_PRIORITY_LAST (WEIR_PRIORITY_MAX + 1)
+int weir_clusternetworkpolicy_decode(struct weir_pool *pool, const cJSON *json,
+				     struct weir_policy **ret, struct weir_error *err);
+int weir_adminnetworkpolicy_decode(struct weir_pool *pool, const cJSON *json,
+				   struct weir_policy **ret, struct weir_error *err);
+int weir_baselineadminnetworkpolicy_decode(struct weir_pool *pool, const cJSON *json,
+					   struct weir_policy **ret, struct weir_error *err);
+/* Where the rule is not enforced as it is written (closed, names of domains):
+ * into buf, for people, and true. */
+#define WEIR_RULE_WARNING_MAX 320
+bool weir_rule_warning(const struct weir_rule *rule, char *buf, size_t size);
 void weir_policy_free(struct weir_pool *pool, struct weir_policy **policy);
 /* What decoders end with: the policy and all its parts in one block of memory,
  * which weir_policy_free() frees. Strings are taken over, loose parts stay the
@@ -113,5 +136,7 @@ void weir_policy_free(struct weir_pool *pool, struct weir_policy **policy);
 int weir_policy_pack(struct weir_policy *loose, struct weir_policy **ret);
 /* Nothing that the compiler or weirctl looks at differs. Both from one pool. */
 bool weir_policy_equal(const struct weir_policy *a, const struct weir_policy *b);
-/* Order of precedence: tier, priority, namespace, name. A total order. */
+/* Order of precedence: tier, priority, namespace, name, kind. A total order: of two
+ * cluster-wide policies with the same priority the one whose name comes first
+ * (by bytes) is asked first. */
 int weir_policy_compare(const struct weir_policy *a, const struct weir_policy *b);

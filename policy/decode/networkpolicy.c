@@ -9,24 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "policy/decode/fields.h"
+#include "policy/decode/policy.h"
 #include "weir/cleanup.h"
 
-#define API_VERSION	"networking.k8s.io/v1"
-#define MODE_ANNOTATION "weir.dev/mode"
-
 /* --- peers ---------------------------------------------------------------- */
-
-static int decode_cidr(struct weir_decoder *d, const struct weir_path *path, const char *text,
-		       struct weir_prefix *ret)
-{
-	if (!text || weir_prefix_parse(text, false, ret) < 0)
-		return weir_field_error(d, path,
-					"\"%.60s\" is not a CIDR (want e.g. 10.0.0.0/8 "
-					"or 2001:db8::/32)",
-					text ? text : "");
-	return 0;
-}
 
 static int decode_except(struct weir_decoder *d, const struct weir_path *path, const cJSON *list,
 			 struct weir_peer *peer)
@@ -45,7 +31,7 @@ static int decode_except(struct weir_decoder *d, const struct weir_path *path, c
 	cJSON_ArrayForEach (item, list) {
 		struct weir_path at = weir_path_index(path, peer->n_except);
 		struct weir_prefix *p = &peer->except[peer->n_except];
-		int r = decode_cidr(d, &at, cJSON_GetStringValue(item), p);
+		int r = weir_policy_decode_cidr(d, &at, cJSON_GetStringValue(item), p);
 
 		if (r < 0)
 			return r;
@@ -73,7 +59,7 @@ static int decode_block(struct weir_decoder *d, const struct weir_path *path, co
 	if (r == 0)
 		r = weir_field_array(d, path, block, "except", &except);
 	if (r == 0)
-		r = decode_cidr(d, &at_cidr, cidr, &peer->prefix);
+		r = weir_policy_decode_cidr(d, &at_cidr, cidr, &peer->prefix);
 	if (r == 0)
 		r = decode_except(d, &at_except, except, peer);
 	return r;
@@ -315,172 +301,40 @@ static int decode_types(struct weir_decoder *d, const struct weir_path *spec, co
 	return 0;
 }
 
-static int decode_spec(struct weir_decoder *d, const cJSON *json, struct weir_policy *p)
+static int decode_spec(struct weir_decoder *d, const struct weir_policy_form *self,
+		       const struct weir_path *path, const cJSON *spec, struct weir_policy *p)
 {
 	static const char *const known[] = { "podSelector", "policyTypes", "ingress", "egress",
 					     NULL };
-	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "spec");
-	struct weir_path at_pods = weir_path_key(&path, "podSelector");
-	const cJSON *spec = NULL, *pods = NULL;
-	int r = weir_field_object(d, &root, json, "spec", &spec);
+	struct weir_path at_pods = weir_path_key(path, "podSelector");
+	const cJSON *pods = NULL;
+	int r = weir_field_known(d, path, spec, known);
 
-	if (r == 0 && !spec)
-		return weir_field_error(d, &path,
-					"is missing: a NetworkPolicy has at least "
-					"spec: {podSelector: {}}");
+	(void)self;
+	p->tier = WEIR_TIER_NETWORK_POLICY;
 	if (r == 0)
-		r = weir_field_known(d, &path, spec, known);
-	if (r == 0)
-		r = weir_field_object(d, &path, spec, "podSelector", &pods);
+		r = weir_field_object(d, path, spec, "podSelector", &pods);
 	if (r == 0 && !pods)
 		return weir_field_error(d, &at_pods, "is missing: write {} to select every pod");
 	if (r == 0)
 		r = weir_selector_decode(d, &at_pods, pods, &p->pods);
 	for (int direction = 0; r == 0 && direction < WEIR_DIRECTION_MAX; direction++)
-		r = decode_rules(d, &path, spec, (enum weir_direction)direction, p);
+		r = decode_rules(d, path, spec, (enum weir_direction)direction, p);
 	if (r == 0)
-		r = decode_types(d, &path, spec, p);
+		r = decode_types(d, path, spec, p);
 	return r;
 }
 
-static int decode_mode(struct weir_decoder *d, const cJSON *metadata, struct weir_policy *p)
-{
-	struct weir_path root = weir_path_root(), meta = weir_path_key(&root, "metadata");
-	struct weir_path path = weir_path_key(&meta, "annotations");
-	const cJSON *annotations = NULL;
-	const char *mode = NULL;
-	int r = weir_field_object(d, &meta, metadata, "annotations", &annotations);
-
-	if (r == 0)
-		r = weir_field_text(d, &path, annotations, MODE_ANNOTATION, &mode);
-	if (r < 0)
-		return r;
-	if (mode && strcmp(mode, "staged") != 0 && strcmp(mode, "enforced") != 0)
-		return weir_field_error(
-			d, &path, MODE_ANNOTATION ": \"%.40s\" is not staged or enforced", mode);
-	p->staged = mode && strcmp(mode, "staged") == 0;
-	return 0;
-}
-
-/* metav1.ObjectMeta: a misspelt "namespace" would protect another namespace. */
-static const char *const object_meta[] = {
-	"annotations",
-	"clusterName",
-	"creationTimestamp",
-	"deletionGracePeriodSeconds",
-	"deletionTimestamp",
-	"finalizers",
-	"generateName",
-	"generation",
-	"labels",
-	"managedFields",
-	"name",
-	"namespace",
-	"ownerReferences",
-	"resourceVersion",
-	"selfLink",
-	"uid",
-	NULL,
+static const struct weir_policy_form form = {
+	.kind = "NetworkPolicy",
+	.api_version = "networking.k8s.io/v1",
+	.least = "podSelector: {}",
+	.namespaced = true,
+	.decode_spec = decode_spec,
 };
-
-#define GENERATION_MAX 9007199254740991.0 /* a double's last whole number: 2^53 - 1 */
-
-static int decode_metadata(struct weir_decoder *d, const cJSON *json, struct weir_policy *p)
-{
-	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "metadata");
-	const cJSON *metadata, *generation;
-	int r = weir_field_name(d, json, &p->namespace_, &p->name);
-
-	if (r < 0)
-		return r;
-	metadata = weir_field(json, "metadata");
-	r = weir_field_known(d, &path, metadata, object_meta);
-	if (r < 0)
-		return r;
-	generation = weir_field(metadata, "generation");
-	if (cJSON_IsNumber(generation) && generation->valuedouble >= 0 &&
-	    generation->valuedouble <= GENERATION_MAX)
-		p->generation = (int64_t)generation->valuedouble;
-	return decode_mode(d, metadata, p);
-}
-
-static int check_envelope(struct weir_decoder *d, const cJSON *json)
-{
-	static const char *const known[] = { "apiVersion", "kind",   "metadata",
-					     "spec",	   "status", NULL };
-	struct weir_path root = weir_path_root(), path = weir_path_key(&root, "apiVersion");
-	const char *version = NULL;
-	int r;
-
-	if (!cJSON_IsObject(json))
-		return weir_field_error(d, &root, "want an object");
-	r = weir_field_known(d, &root, json, known);
-	if (r == 0)
-		r = weir_field_text(d, &root, json, "apiVersion", &version);
-	if (r == 0 && (!version || strcmp(version, API_VERSION) != 0))
-		return weir_field_error(
-			d, &path, "\"%.60s\" is not known for a NetworkPolicy: want " API_VERSION,
-			version ? version : "");
-	return r;
-}
-
-static void put_rule_words(struct weir_pool *pool, const struct weir_rule *rule)
-{
-	for (unsigned i = 0; i < rule->n_peers; i++) {
-		if (rule->peers[i].kind != WEIR_PEER_PODS)
-			continue;
-		weir_selector_put_words(pool, &rule->peers[i].namespaces);
-		weir_selector_put_words(pool, &rule->peers[i].pods);
-	}
-	for (unsigned i = 0; i < rule->n_ports; i++)
-		weir_pool_put_string(pool, rule->ports[i].name);
-	weir_pool_put_string(pool, rule->name);
-}
-
-/* The words of a policy that may be half decoded. */
-static void put_words(struct weir_pool *pool, const struct weir_policy *p)
-{
-	weir_selector_put_words(pool, &p->namespaces);
-	weir_selector_put_words(pool, &p->pods);
-	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
-		for (unsigned i = 0; i < p->n_rules[d]; i++)
-			put_rule_words(pool, &p->rules[d][i]);
-	}
-	weir_pool_put_string(pool, p->kind);
-	weir_pool_put_string(pool, p->namespace_);
-	weir_pool_put_string(pool, p->name);
-}
-
-void weir_policy_free(struct weir_pool *pool, struct weir_policy **policy)
-{
-	if (!*policy)
-		return;
-	put_words(pool, *policy);
-	free(weir_take(*policy));
-}
-
-static int decode_policy(struct weir_decoder *d, const cJSON *json, struct weir_policy *p)
-{
-	int r = check_envelope(d, json);
-
-	p->tier = WEIR_TIER_NETWORK_POLICY;
-	if (r == 0)
-		r = weir_field_string(d, "NetworkPolicy", &p->kind);
-	if (r == 0)
-		r = decode_metadata(d, json, p);
-	return r < 0 ? r : decode_spec(d, json, p);
-}
 
 int weir_networkpolicy_decode(struct weir_pool *pool, const cJSON *json, struct weir_policy **ret,
 			      struct weir_error *err)
 {
-	WEIR_CLEANUP(weir_decoder_end) struct weir_decoder d = { .pool = pool, .err = err };
-	struct weir_policy loose = { 0 };
-	int r = decode_policy(&d, json, &loose);
-
-	if (r == 0 && weir_policy_pack(&loose, ret) < 0)
-		r = weir_error_set(err, ENOMEM, "out of memory");
-	if (r < 0)
-		put_words(pool, &loose);
-	return r;
+	return weir_policy_decode(pool, json, &form, ret, err);
 }

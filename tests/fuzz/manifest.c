@@ -25,6 +25,9 @@ static void decode_all(struct weir_pool *pool, const cJSON *json)
 	TRY(struct weir_node, weir_node_decode, weir_node_free);
 	TRY(struct weir_service, weir_service_decode, weir_service_free);
 	TRY(struct weir_policy, weir_networkpolicy_decode, weir_policy_free);
+	TRY(struct weir_policy, weir_clusternetworkpolicy_decode, weir_policy_free);
+	TRY(struct weir_policy, weir_adminnetworkpolicy_decode, weir_policy_free);
+	TRY(struct weir_policy, weir_baselineadminnetworkpolicy_decode, weir_policy_free);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rules of NetworkPolicy v1 as its API documentation words them, each in
- * a function of its own. Must not call anything of policy/: an error shared
- * with the compiler would go unseen. Strings are compared as strings and
- * addresses bit by bit, although interning would allow less.
+ * The rules of NetworkPolicy v1 and of ClusterNetworkPolicy v1alpha2 as their
+ * API documentation words them, each in a function of its own. Must not call anything of policy/:
+ * an error shared with the compiler would go unseen. Strings are compared as strings and addresses
+ * bit by bit, although interning would allow less.
  */
 #include "tests/oracle/oracle.h"
 
@@ -115,17 +115,43 @@ static bool peer_is_block_with(const struct weir_peer *peer, const struct weir_a
 	return in_block(&peer->prefix, a);
 }
 
+/* Its address is in the node's status; pods that share it have no say. */
+static bool peer_is_node_with(const struct oracle_world *w, const struct weir_peer *peer,
+			      const struct weir_addr *a)
+{
+	for (size_t i = 0; i < w->n_nodes; i++) {
+		const struct weir_node *n = w->nodes[i];
+
+		for (size_t j = 0; j < n->n_addrs; j++)
+			if (same_addr(&n->addrs[j], a) && selects_labels(&peer->nodes, n->labels))
+				return true;
+	}
+	return false;
+}
+
+static bool peer_is_pod(const struct oracle_world *w, const struct weir_policy *policy,
+			const struct weir_peer *peer, const struct weir_pod *pod)
+{
+	if (!pod || !selects_labels(&peer->pods, pod->labels))
+		return false;
+	return peer->own_namespace ? strcmp(pod->namespace_, policy->namespace_) == 0
+				   : selects_namespace(w, &peer->namespaces, pod->namespace_);
+}
+
 static bool peer_is(const struct oracle_world *w, const struct weir_policy *policy,
 		    const struct weir_peer *peer, const struct weir_addr *a)
 {
 	const struct weir_pod *pod = pod_of(w, a);
 
-	if (peer->kind == WEIR_PEER_PREFIX)
+	switch (peer->kind) {
+	case WEIR_PEER_PODS:
+		return peer_is_pod(w, policy, peer, pod);
+	case WEIR_PEER_PREFIX:
 		return peer_is_block_with(peer, a);
-	if (!pod || !selects_labels(&peer->pods, pod->labels))
-		return false;
-	return peer->own_namespace ? strcmp(pod->namespace_, policy->namespace_) == 0
-				   : selects_namespace(w, &peer->namespaces, pod->namespace_);
+	case WEIR_PEER_NODES:
+		return !pod && peer_is_node_with(w, peer, a);
+	}
+	return false; /* names of domains: nobody has resolved them */
 }
 
 /* --- ports ------------------------------------------------------------------ */
@@ -148,9 +174,9 @@ static bool port_is(const struct weir_port *port, const struct weir_pod *dst,
 
 /* --- rules and policies ------------------------------------------------------- */
 
-static bool rule_allows(const struct oracle_world *w, const struct weir_policy *policy,
-			const struct weir_rule *rule, const struct weir_addr *other,
-			const struct oracle_connection *c)
+static bool rule_matches(const struct oracle_world *w, const struct weir_policy *policy,
+			 const struct weir_rule *rule, const struct weir_addr *other,
+			 const struct oracle_connection *c)
 {
 	const struct weir_pod *dst = pod_of(w, &c->dst);
 	bool peer = rule->any_peer, port = rule->any_port;
@@ -162,26 +188,93 @@ static bool rule_allows(const struct oracle_world *w, const struct weir_policy *
 	return peer && port;
 }
 
-/* A pod that no policy isolates in this direction takes everything; one that
- * some do takes what any of them allows. */
-static bool side_allows(const struct oracle_world *w, const struct weir_pod *pod,
-			enum weir_direction d, const struct weir_addr *other,
-			const struct oracle_connection *c)
+enum opinion { NONE, ALLOWS, DENIES };
+
+/* A pod that some policies isolate in this direction takes what any of them
+ * allows, and nothing else. */
+static enum opinion namespace_policies(const struct oracle_world *w, const struct weir_pod *pod,
+				       enum weir_direction d, const struct weir_addr *other,
+				       const struct oracle_connection *c)
 {
-	bool isolated = false;
+	enum opinion opinion = NONE;
 
 	for (size_t i = 0; i < w->n_policies; i++) {
 		const struct weir_policy *p = w->policies[i];
 
-		if (!p->isolates[d] || strcmp(p->namespace_, pod->namespace_) != 0 ||
+		if (p->staged || !p->namespace_ || !p->isolates[d] ||
+		    strcmp(p->namespace_, pod->namespace_) != 0 ||
 		    !selects_labels(&p->pods, pod->labels))
 			continue;
-		isolated = true;
+		opinion = DENIES;
 		for (unsigned j = 0; j < p->n_rules[d]; j++)
-			if (rule_allows(w, p, &p->rules[d][j], other, c))
-				return true;
+			if (rule_matches(w, p, &p->rules[d][j], other, c))
+				return ALLOWS;
 	}
-	return !isolated;
+	return opinion;
+}
+
+/* Lower numbers first, then by name. */
+static bool comes_before(const struct weir_policy *a, const struct weir_policy *b)
+{
+	int r = strcmp(a->name, b->name);
+
+	if (a->priority != b->priority)
+		return a->priority < b->priority;
+	return r ? r < 0 : strcmp(a->kind, b->kind) < 0;
+}
+
+/* The policy of the tier that is asked after this one (NULL: the first). */
+static const struct weir_policy *next_policy(const struct oracle_world *w, enum weir_tier tier,
+					     const struct weir_policy *after)
+{
+	const struct weir_policy *best = NULL;
+
+	for (size_t i = 0; i < w->n_policies; i++) {
+		const struct weir_policy *p = w->policies[i];
+
+		if (p->tier == tier && !p->staged && (!after || comes_before(after, p)) &&
+		    (!best || comes_before(p, best)))
+			best = p;
+	}
+	return best;
+}
+
+/* The first rule that matches decides; a Pass leaves the tier. */
+static enum opinion cluster_policies(const struct oracle_world *w, enum weir_tier tier,
+				     const struct weir_pod *pod, enum weir_direction d,
+				     const struct weir_addr *other,
+				     const struct oracle_connection *c)
+{
+	const struct weir_policy *p = NULL;
+
+	while ((p = next_policy(w, tier, p))) {
+		if (!selects_namespace(w, &p->namespaces, pod->namespace_) ||
+		    !selects_labels(&p->pods, pod->labels))
+			continue;
+		for (unsigned j = 0; j < p->n_rules[d]; j++) {
+			const struct weir_rule *rule = &p->rules[d][j];
+
+			if (!rule_matches(w, p, rule, other, c))
+				continue;
+			if (rule->action == WEIR_PASS)
+				return NONE;
+			return rule->action == WEIR_ACCEPT ? ALLOWS : DENIES;
+		}
+	}
+	return NONE;
+}
+
+static bool side_allows(const struct oracle_world *w, const struct weir_pod *pod,
+			enum weir_direction d, const struct weir_addr *other,
+			const struct oracle_connection *c)
+{
+	enum opinion opinion = cluster_policies(w, WEIR_TIER_ADMIN, pod, d, other, c);
+
+	if (opinion == NONE)
+		opinion = namespace_policies(w, pod, d, other, c);
+	if (opinion == NONE)
+		opinion = cluster_policies(w, WEIR_TIER_BASELINE, pod, d, other, c);
+	return opinion != DENIES;
 }
 
 static bool is_node(const struct oracle_world *w, const struct weir_addr *a)

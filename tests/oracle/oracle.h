@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * A second opinion on NetworkPolicy v1: reads the decoded objects and answers
- * from the API documentation, by brute force. Written apart from the
- * compiler, with which it shares only the structures; slow and plain on
- * purpose. Knows no staged policies and no tier but NetworkPolicy.
+ * A second opinion on NetworkPolicy v1 and on the cluster-wide policies around
+ * it: reads the decoded objects and answers from the API documentation, by
+ * brute force. Written apart from the compiler, with which it shares only the
+ * structures; slow and plain on purpose.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,9 +16,10 @@
 struct oracle_world {
 	const struct weir_namespace *const *namespaces;
 	const struct weir_pod *const *pods;
+	const struct weir_node *const *nodes;
 	const struct weir_policy *const *policies;
 	const struct weir_addr *node; /* addresses of the node itself */
-	size_t n_namespaces, n_pods, n_policies, n_node;
+	size_t n_namespaces, n_pods, n_nodes, n_policies, n_node;
 };
 
 /* A new connection, as it is after DNAT and before SNAT. */

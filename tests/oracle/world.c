@@ -20,10 +20,13 @@ void world_close(struct world *w)
 		weir_policy_free(w->pool, &w->policies[--w->n_policies]);
 	while (w->n_pods)
 		weir_pod_free(w->pool, &w->pods[--w->n_pods]);
+	while (w->n_nodes)
+		weir_node_free(w->pool, &w->nodes[--w->n_nodes]);
 	while (w->n_namespaces)
 		weir_namespace_free(w->pool, &w->namespaces[--w->n_namespaces]);
 	free(w->policies);
 	free(w->pods);
+	free(w->nodes);
 	free(w->namespaces);
 	weir_pool_free(&w->pool);
 }
@@ -58,12 +61,25 @@ static int add_pod(struct world *w, const cJSON *object, struct weir_error *err)
 	return r;
 }
 
-static int add_policy(struct world *w, const cJSON *object, struct weir_error *err)
+static int add_node(struct world *w, const cJSON *object, struct weir_error *err)
+{
+	int r = -ENOMEM;
+
+	if (ROOM(w->nodes, w->n_nodes))
+		r = weir_node_decode(w->pool, object, &w->nodes[w->n_nodes], err);
+	w->n_nodes += r == 0;
+	return r;
+}
+
+static int add_policy(struct world *w, const cJSON *object,
+		      int (*decode)(struct weir_pool *pool, const cJSON *json,
+				    struct weir_policy **ret, struct weir_error *err),
+		      struct weir_error *err)
 {
 	int r = -ENOMEM;
 
 	if (ROOM(w->policies, w->n_policies))
-		r = weir_networkpolicy_decode(w->pool, object, &w->policies[w->n_policies], err);
+		r = decode(w->pool, object, &w->policies[w->n_policies], err);
 	w->n_policies += r == 0;
 	return r;
 }
@@ -73,17 +89,28 @@ int world_add(struct world *w, const cJSON *object, struct weir_error *err)
 	static const struct {
 		const char *kind;
 		int (*add)(struct world *w, const cJSON *object, struct weir_error *err);
+		int (*decode)(struct weir_pool *pool, const cJSON *json, struct weir_policy **ret,
+			      struct weir_error *err);
 	} kinds[] = {
-		{ "Namespace", add_namespace },
-		{ "Pod", add_pod },
-		{ "NetworkPolicy", add_policy },
+		{ "Namespace", add_namespace, NULL },
+		{ "Pod", add_pod, NULL },
+		{ "Node", add_node, NULL },
+		{ "NetworkPolicy", NULL, weir_networkpolicy_decode },
+		{ "ClusterNetworkPolicy", NULL, weir_clusternetworkpolicy_decode },
+		{ "AdminNetworkPolicy", NULL, weir_adminnetworkpolicy_decode },
+		{ "BaselineAdminNetworkPolicy", NULL, weir_baselineadminnetworkpolicy_decode },
 	};
 	const char *kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, "kind"));
 
-	for (size_t i = 0; kind && i < WEIR_ARRAY_SIZE(kinds); i++)
-		if (strcmp(kind, kinds[i].kind) == 0)
-			return weir_error_prefix(err, kinds[i].add(w, object, err), "%s", kind);
-	return weir_error_set(err, EINVAL, "kind \"%s\" is not for tests of NetworkPolicy",
+	for (size_t i = 0; kind && i < WEIR_ARRAY_SIZE(kinds); i++) {
+		if (strcmp(kind, kinds[i].kind) != 0)
+			continue;
+		return weir_error_prefix(err,
+					 kinds[i].add ? kinds[i].add(w, object, err)
+						      : add_policy(w, object, kinds[i].decode, err),
+					 "%s", kind);
+	}
+	return weir_error_set(err, EINVAL, "kind \"%s\" is not for tests of policies",
 			      kind ? kind : "");
 }
 
@@ -92,9 +119,11 @@ struct oracle_world world_view(const struct world *w)
 	return (struct oracle_world){
 		.namespaces = (const struct weir_namespace *const *)w->namespaces,
 		.pods = (const struct weir_pod *const *)w->pods,
+		.nodes = (const struct weir_node *const *)w->nodes,
 		.policies = (const struct weir_policy *const *)w->policies,
 		.n_namespaces = w->n_namespaces,
 		.n_pods = w->n_pods,
+		.n_nodes = w->n_nodes,
 		.n_policies = w->n_policies,
 	};
 }
@@ -114,6 +143,8 @@ int world_compile(const struct world *w, struct weir_compiler **ret, struct weir
 		r = weir_compiler_add_namespace(c, w->namespaces[i]);
 	for (size_t i = 0; r == 0 && i < w->n_pods; i++)
 		r = weir_compiler_add_pod(c, w->pods[i]);
+	for (size_t i = 0; r == 0 && i < w->n_nodes; i++)
+		r = weir_compiler_add_node(c, w->nodes[i]);
 	for (size_t i = 0; r == 0 && i < w->n_policies; i++)
 		r = weir_compiler_add_policy(c, w->policies[i]);
 	if (r < 0)

@@ -137,23 +137,42 @@ static void make_named_ports(struct bag *b, struct weir_pod *pod, const char *po
 	weir_workload_get(b->pool, NULL, NULL, list, n, &pod->workload);
 }
 
+static void add_addrs(const char *text, struct weir_addr *addrs, uint16_t *n)
+{
+	WEIR_AUTO_FREE char *copy = strdup(text);
+	char *save = NULL;
+
+	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
+		if (weir_addr_parse(t, &addrs[(*n)++]) < 0)
+			die("address", t);
+	}
+}
+
+struct weir_node *make_node(struct bag *b, const char *name, const char *labels, const char *addrs)
+{
+	struct weir_node *node = bag_alloc(b, 1, sizeof(*node));
+
+	node->name = bag_string(b, name);
+	node->labels = make_labels(b, labels);
+	node->addrs = bag_alloc(b, count(addrs, ','), sizeof(*node->addrs));
+	add_addrs(addrs, node->addrs, &node->n_addrs);
+	return node;
+}
+
 struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const char *labels,
 			  const char *addrs, const char *ports, bool local)
 {
 	size_t from = b->n;
 	struct weir_pod *pod = bag_alloc(b, 1, sizeof(*pod)), *packed = NULL;
-	WEIR_AUTO_FREE char *copy = strdup(addrs);
-	char *save = NULL;
+	uint16_t n = 0;
 
 	pod->namespace_ = bag_string(b, ns);
 	pod->name = bag_string(b, name);
 	pod->labels = make_labels(b, labels);
 	pod->local = local;
 	pod->addrs = bag_alloc(b, count(addrs, ','), sizeof(*pod->addrs));
-	for (char *t = strtok_r(copy, ",", &save); t; t = strtok_r(NULL, ",", &save)) {
-		if (weir_addr_parse(t, &pod->addrs[pod->n_addrs++]) < 0)
-			die("address", t);
-	}
+	add_addrs(addrs, pod->addrs, &n);
+	pod->n_addrs = (uint8_t)n;
 	if (ports && *ports)
 		make_named_ports(b, pod, ports);
 	weir_pod_pack(pod, &packed);
@@ -222,6 +241,9 @@ static struct weir_peer make_peer(struct bag *b, char *t)
 	struct weir_peer p = { .kind = WEIR_PEER_PODS };
 	char *save = NULL;
 
+	if (strstr(t, "nodes("))
+		return (struct weir_peer){ .kind = WEIR_PEER_NODES,
+					   .nodes = inside(b, t, "nodes(") };
 	if (strchr(t, '(')) {
 		p.own_namespace = !strstr(t, "ns(");
 		p.namespaces = inside(b, t, "ns(");
@@ -393,6 +415,23 @@ static const struct weir_pod *pod_at(const struct objects *o, const struct weir_
 	return best;
 }
 
+/* Of nodes that share an address, the one whose name comes first has it. */
+static const struct weir_node *node_at(const struct objects *o, const struct weir_addr *a)
+{
+	const struct weir_node *best = NULL;
+
+	for (size_t i = 0; i < o->n_nodes; i++) {
+		const struct weir_node *n = o->nodes[i];
+
+		for (size_t j = 0; j < n->n_addrs; j++) {
+			if (weir_addr_compare(&n->addrs[j], a) == 0 &&
+			    (!best || strcmp(n->name, best->name) < 0))
+				best = n;
+		}
+	}
+	return best;
+}
+
 static bool ns_matches(struct bag *b, const struct objects *o, const char *name,
 		       const struct weir_selector *s)
 {
@@ -426,6 +465,11 @@ static bool peer_has(struct bag *b, const struct objects *o, const struct weir_p
 				return false;
 		}
 		return weir_prefix_contains(&peer->prefix, a);
+	}
+	if (peer->kind == WEIR_PEER_NODES) {
+		const struct weir_node *node = pod ? NULL : node_at(o, a);
+
+		return node && weir_selector_matches(&peer->nodes, node->labels);
 	}
 	if (!pod)
 		return false;

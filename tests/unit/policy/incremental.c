@@ -19,7 +19,7 @@
 #include "tests/unit/policy/shadow.h"
 #include "weir/cleanup.h"
 
-enum { NAMESPACES = 4, PODS = 14, POLICIES = 12, CLUSTER_POLICIES = 5, ADDRESSES = 18 };
+enum { NAMESPACES = 4, PODS = 14, NODES = 4, POLICIES = 12, CLUSTER_POLICIES = 5, ADDRESSES = 18 };
 
 struct world {
 	struct bag bag;
@@ -28,6 +28,7 @@ struct world {
 	uint64_t seed;
 	const struct weir_namespace *namespaces[NAMESPACES];
 	const struct weir_pod *pods[PODS];
+	const struct weir_node *nodes[NODES];
 	const struct weir_policy *policies[POLICIES + CLUSTER_POLICIES];
 };
 
@@ -63,6 +64,8 @@ static const char *const ns_selectors[] = { "",
 					    "kubernetes.io/metadata.name=n1",
 					    "kubernetes.io/metadata.name=n2|n3",
 					    "team=a|b,!env" };
+static const char *const node_labels[] = { "", "zone=a", "zone=b", "zone=a,app=web,gpu=1" };
+static const char *const node_selectors[] = { "", "zone=a", "zone!=a", "gpu", "app=web", "!zone" };
 static const char *const prefixes[] = {
 	"0.0.0.0/0",
 	"::/0",
@@ -92,7 +95,10 @@ static const char *const ports[] = { "",
 
 static void random_peer(struct world *w, char *buf, bool cluster)
 {
-	switch (roll(w, 5)) {
+	switch (roll(w, cluster ? 6 : 5)) {
+	case 5:
+		sprintf(buf, "nodes(%s)", PICK(w, node_selectors));
+		break;
 	case 0:
 		sprintf(buf, "%s(%s)", cluster ? "ns()pods" : "pods", PICK(w, selectors));
 		break;
@@ -196,6 +202,23 @@ static void change_pod(struct world *w)
 		assert_int_equal(weir_compiler_add_pod(w->compiler, w->pods[i]), 0);
 }
 
+/* Some share an address with a pod, a prefix or each other. */
+static void change_node(struct world *w)
+{
+	unsigned i = roll(w, NODES);
+	char name[16], addrs[128];
+
+	sprintf(name, "node%u", i);
+	sprintf(addrs, "%s", addresses[roll(w, 4) ? 7 + roll(w, 11) : roll(w, 18)]);
+	if (!roll(w, 3) && strcmp(addrs, "10.0.0.9") != 0)
+		strcat(addrs, ",10.0.0.9");
+	if (w->nodes[i])
+		assert_int_equal(weir_compiler_remove_node(w->compiler, w->nodes[i]), 0);
+	w->nodes[i] = roll(w, 4) ? make_node(&w->bag, name, PICK(w, node_labels), addrs) : NULL;
+	if (w->nodes[i])
+		assert_int_equal(weir_compiler_add_node(w->compiler, w->nodes[i]), 0);
+}
+
 static void change_policy(struct world *w)
 {
 	unsigned i = roll(w, POLICIES + CLUSTER_POLICIES);
@@ -211,8 +234,16 @@ static void change_policy(struct world *w)
 static void touch_something(struct world *w)
 {
 	unsigned i = roll(w, POLICIES + CLUSTER_POLICIES), n = roll(w, NAMESPACES);
-	unsigned k = roll(w, PODS);
+	unsigned k = roll(w, PODS), m = roll(w, NODES);
 
+	if (w->nodes[m]) {
+		struct weir_node *node = bag_alloc(&w->bag, 1, sizeof(*node));
+
+		*node = *w->nodes[m];
+		weir_compiler_remove_node(w->compiler, w->nodes[m]);
+		w->nodes[m] = node;
+		assert_int_equal(weir_compiler_add_node(w->compiler, node), 0);
+	}
 	if (w->pods[k]) {
 		struct weir_pod *pod = bag_alloc(&w->bag, 1, sizeof(*pod));
 
@@ -247,12 +278,16 @@ static void gather(const struct world *w, struct objects *o)
 {
 	const struct weir_pod *const *pods = w->pods;
 
-	*o = (struct objects){ calloc(NAMESPACES, sizeof(void *)),
-			       calloc(PODS, sizeof(void *)),
-			       calloc(POLICIES + CLUSTER_POLICIES, sizeof(void *)),
-			       0,
-			       0,
-			       0 };
+	*o = (struct objects){
+		.namespaces = calloc(NAMESPACES, sizeof(void *)),
+		.pods = calloc(PODS, sizeof(void *)),
+		.nodes = calloc(NODES, sizeof(void *)),
+		.policies = calloc(POLICIES + CLUSTER_POLICIES, sizeof(void *)),
+	};
+	for (unsigned i = 0; i < NODES; i++) {
+		if (w->nodes[i])
+			o->nodes[o->n_nodes++] = w->nodes[i];
+	}
 	for (unsigned i = 0; i < NAMESPACES; i++) {
 		if (w->namespaces[i])
 			o->namespaces[o->n_namespaces++] = w->namespaces[i];
@@ -271,6 +306,7 @@ static void release(struct objects *o)
 {
 	free(o->namespaces);
 	free(o->pods);
+	free(o->nodes);
 	free(o->policies);
 }
 
@@ -347,6 +383,8 @@ static void check_elsewhere(struct world *w)
 		weir_compiler_add_policy(other, o.policies[i]);
 	for (size_t i = 0; i < o.n_pods; i++)
 		weir_compiler_add_pod(other, o.pods[i]);
+	for (size_t i = 0; i < o.n_nodes; i++)
+		weir_compiler_add_node(other, o.nodes[i]);
 	assert_int_equal(weir_compiler_commit(other, &changes, NULL), 0);
 	weir_changes_free(&changes);
 	for (size_t i = 0; i < o.n_pods; i++)
@@ -382,6 +420,8 @@ static void check_fresh(struct world *w)
 	assert_int_equal(weir_compiler_new(&fresh), 0);
 	for (size_t i = o.n_policies; i-- > 0;)
 		weir_compiler_add_policy(fresh, o.policies[i]);
+	for (size_t i = o.n_nodes; i-- > 0;)
+		weir_compiler_add_node(fresh, o.nodes[i]);
 	for (size_t i = 0; i < o.n_pods; i++)
 		weir_compiler_add_pod(fresh, o.pods[i]);
 	for (size_t i = o.n_namespaces; i-- > 0;)
@@ -425,10 +465,12 @@ static void run(uint64_t seed, unsigned steps)
 		unsigned n = step ? 1 + roll(&w, 4) : 40;
 
 		for (unsigned i = 0; i < n; i++) {
-			unsigned what = roll(&w, 8);
+			unsigned what = roll(&w, 9);
 
 			if (what == 0)
 				change_namespace(&w);
+			else if (what == 8)
+				change_node(&w);
 			else if (what < 4)
 				change_pod(&w);
 			else

@@ -75,12 +75,13 @@ static void memory_is_back(void)
 	memory.left = -1;
 }
 
-enum { PODS = 4, POLICIES = 5 };
+enum { PODS = 4, POLICIES = 6 };
 
 struct world {
 	struct bag bag;
 	const struct weir_namespace *ns[2], *ns_later;
 	const struct weir_pod *pods[PODS];
+	const struct weir_node *node, *node_later;
 	const struct weir_policy *policies[POLICIES], *later;
 };
 
@@ -104,7 +105,11 @@ static void make_world(struct world *w)
 	w->policies[3] = make_policy(b, "a", "p3", "app=db", "in;out accept 10.0.0.3/32 53/udp");
 	w->policies[4] = make_cluster_policy(b, "p4", WEIR_TIER_ADMIN, 1, "team=x", "",
 					     "in pass pods(app=x)ns() 7/tcp");
-	w->later = make_policy(b, "a", "p5", "", "in accept * 80/tcp,443/tcp");
+	w->policies[5] = make_cluster_policy(b, "p5", WEIR_TIER_BASELINE, 1, "", "",
+					     "out deny nodes(zone=a) 443/tcp");
+	w->node = make_node(b, "n1", "zone=b", "9.9.9.9,fd00::9");
+	w->node_later = make_node(b, "n1", "zone=a", "9.9.9.9");
+	w->later = make_policy(b, "a", "p6", "", "in accept * 80/tcp,443/tcp");
 }
 
 static bool commit(struct weir_compiler *c)
@@ -147,7 +152,7 @@ static void expect_as_objects(struct world *w, struct weir_compiler *c,
 					     "9.9.9.9" };
 	static const uint16_t ports[] = { 7, 53, 80, 81, 443 };
 	long live = memory.live; /* brute force interns words */
-	struct objects o = { ns, w->pods, policies, 2, PODS, n_policies };
+	struct objects o = { ns, w->pods, policies, 2, PODS, n_policies, &w->node_later, 1 };
 
 	for (size_t i = 0; i < 5 * 5 * 5; i++) {
 		struct weir_connection conn = make_connection(addrs[i % 5], addrs[i / 5 % 5],
@@ -167,17 +172,20 @@ static void fill(struct world *w, struct weir_compiler *c)
 		MUST(weir_compiler_add_namespace, c, w->ns[i]);
 	for (size_t i = 0; i < PODS; i++)
 		MUST(weir_compiler_add_pod, c, w->pods[i]);
+	MUST(weir_compiler_add_node, c, w->node);
 	for (size_t i = 0; i < POLICIES; i++)
 		MUST(weir_compiler_add_policy, c, w->policies[i]);
 }
 
-/* A policy goes, another comes, a namespace has other labels. */
+/* A policy goes, another comes, a namespace and a node have other labels. */
 static void change(struct world *w, struct weir_compiler *c)
 {
 	MUST(weir_compiler_remove_policy, c, w->policies[0]);
 	MUST(weir_compiler_add_policy, c, w->later);
 	MUST(weir_compiler_remove_namespace, c, w->ns[1]);
 	MUST(weir_compiler_add_namespace, c, w->ns_later);
+	MUST(weir_compiler_remove_node, c, w->node);
+	MUST(weir_compiler_add_node, c, w->node_later);
 }
 
 static void look(struct weir_compiler *c)

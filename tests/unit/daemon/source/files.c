@@ -375,14 +375,14 @@ static void what_is_not_for_us(void **state)
 {
 	put("a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\n"
 		      "apiVersion: policy.networking.k8s.io/v1alpha2\nkind: ClusterNetworkPolicy\n"
-		      "metadata: {name: c}\n---\n"
+		      "metadata: {name: c}\nspec: {tier: Admin, priority: 1, subject: {}}\n---\n"
 		      "apiVersion: extensions/v1beta1\nkind: NetworkPolicy\n"
 		      "metadata: {name: p, namespace: shop}\n");
 	sync_now();
 	assert_counts(0, 0);
 	assert_int_equal(broken(), 2);
 	assert_status_says("\"kinds\":[\"ConfigMap\"]");
-	assert_status_says("ClusterNetworkPolicy c: not supported by this version");
+	assert_status_says("ClusterNetworkPolicy c: spec.subject: want namespaces");
 	assert_status_says("want networking.k8s.io/v1");
 }
 
