@@ -287,7 +287,3 @@ EXTRA_DIST += tests/fuzz/corpus/rpc
 tests_fuzz_rpc_SOURCES = tests/fuzz/rpc.c
 tests_fuzz_rpc_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_rpc_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS)
-
-BENCHES += bench/publish
-bench_publish_SOURCES = bench/publish.c
-bench_publish_LDADD = $(LIBDAEMON) $(LIBWEIR) $(MSGPACK_LIBS) $(ZMQ_LIBS) $(CJSON_LIBS)

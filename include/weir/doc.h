@@ -52,6 +52,7 @@ const cJSON *weir_doc_root(const struct weir_doc *doc);
 unsigned weir_doc_line(const struct weir_doc *doc, const cJSON *node);
 
 /* Bounds: a deeper or larger document is refused with a message, and so is a
- * text whose aliases make more nodes than that. */
-#define WEIR_DOC_DEPTH_MAX 64
-#define WEIR_DOC_NODES_MAX 4000000
+ * text whose aliases make too many nodes: they cost nothing to write. */
+#define WEIR_DOC_DEPTH_MAX  64
+#define WEIR_DOC_NODES_MAX  4000000
+#define WEIR_DOC_COPIES_MAX 100000

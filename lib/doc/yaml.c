@@ -200,7 +200,7 @@ static int on_alias(struct reader *r, const yaml_event_t *event)
 		if (is_open(r, node))
 			return fail(r, event, "an alias within what it names");
 		*r->copies += count_nodes(node);
-		if (*r->copies > WEIR_DOC_NODES_MAX)
+		if (*r->copies > WEIR_DOC_COPIES_MAX)
 			return fail(r, event, "aliases grow to too many nodes");
 		return place(r, event, cJSON_Duplicate(node, 1));
 	}

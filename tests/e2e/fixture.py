@@ -126,7 +126,15 @@ class Node:
         self.chain = cni.Chain(self.host.path, "weir-t", plugins,
                                [os.path.join(BUILD, "plugin"), CNI_BIN], cni_version)
         if start:
+            self.start_or_close()
+
+    def start_or_close(self):
+        """For __init__: with a node that does not start nobody closes it."""
+        try:
             self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self):
         return self
@@ -163,7 +171,7 @@ class Node:
         with open(self.path("weird.yaml"), "w") as f:
             json.dump(config, f, indent=1)  # JSON is YAML
 
-    def start(self, timeout=20.0, sync=True):
+    def start(self, timeout=60.0, sync=True):
         """Starts weird and returns when it answers and (unless told otherwise) is in sync."""
         self.write_config()
         binary = os.path.join(BUILD, "daemon", "weird")
@@ -183,9 +191,9 @@ class Node:
         return self.weirctl("-o", "json", "status").returncode in (0, 1)
 
     def in_sync(self):
-        return self.weirctl("wait", "--timeout", "1s").returncode == 0
+        return self.weirctl("wait", "--timeout", "20s").returncode == 0
 
-    def stop(self, sig=signal.SIGTERM, timeout=20.0):
+    def stop(self, sig=signal.SIGTERM, timeout=60.0):
         """Ends weird; its exit status (negative: the signal)."""
         if self.process is None:
             return None
@@ -214,7 +222,7 @@ class Node:
             raise RuntimeError(f"weirctl {' '.join(args)}: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
-    def wait(self, timeout=10):
+    def wait(self, timeout=60):
         """Every change made before this call is enforced in the kernel."""
         self.weirctl("wait", "--timeout", f"{timeout}s", check=True)
 
@@ -353,7 +361,7 @@ def merge(base, extra):
             base[key] = value
 
 
-def eventually(check, timeout=5.0, what="condition"):
+def eventually(check, timeout=20.0, what="condition"):
     """The first true value of check(); an AssertionError when none comes in time."""
     end = time.monotonic() + timeout
     while True:

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 
-from fixture import main
+from fixture import eventually, main
 from no_wrong_verdict import judge, open_streams, prepare
 from streams import Streams
 
@@ -49,10 +49,20 @@ def shape(node):
     return count
 
 
+def settled(node):
+    """The generation of the kernel's tables once nothing more is cleaned up."""
+    last = since = None
+    while last is None or time.monotonic() - since < 0.5:
+        now = node.host.nft_generation()
+        if now != last:
+            last, since = now, time.monotonic()
+        time.sleep(0.01)
+    return last
+
+
 def nothing_changes(node):
     """A start into a world that is as it was commits nothing to the kernel."""
-    time.sleep(0.1)
-    before = node.host.nft_generation()
+    before = settled(node)
     for sig in (signal.SIGKILL, signal.SIGTERM):
         node.stop(sig)
         node.start()
@@ -81,8 +91,7 @@ def test_kill_under_traffic(node):
     node.stop()
     node.host.run("nft", "delete", "table", "inet", "weir")
     node.start()
-    time.sleep(0.1)
-    assert shape(node) == after, f"fresh: {shape(node)}, after kills: {after}"
+    eventually(lambda: shape(node) == after, what=f"fresh: {shape(node)}, after kills: {after}")
 
 
 if __name__ == "__main__":

@@ -121,8 +121,8 @@ class Place:
         while self._servers:
             self._servers.pop().close()
 
-    def reach(self, addr, port, protocol="tcp", timeout=1.0):
-        """True when a byte sent there comes back."""
+    def reach(self, addr, port, protocol="tcp", timeout=5.0):
+        """True when a byte sent there comes back. Where none is expected a short time will do."""
         return probe([(self, addr, port, protocol)], timeout)[0]
 
 

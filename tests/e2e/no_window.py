@@ -64,7 +64,7 @@ def hammered_add(node, peer, number, family):
         pod.result = node.chain.add(pod.container, pod.path, pod.args)
         pod.addrs = [ip["address"].split("/")[0] for ip in pod.result["ips"]]
         assert addr in pod.addrs, f"{pod} has {pod.addrs}, the hammer was on {addr}"
-        eventually(lambda: arrived(s), 10, f"ADD {number}: packets on the open ports")
+        eventually(lambda: arrived(s), 20, f"ADD {number}: packets on the open ports")
         end = s.drain()
     node.del_pod(pod)
     return end["denied_in"]["received"], end["denied_out"]["received"]

@@ -84,7 +84,7 @@ def test_early_leavers(node):
         s = dial(node)
         s.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
         s.close()
-    eventually(lambda: get(node, "/healthz") == "ok\n", 10, "an answer")
+    eventually(lambda: get(node, "/healthz") == "ok\n", 20, "an answer")
 
 
 def test_crowd(node):
@@ -95,7 +95,7 @@ def test_crowd(node):
     node.write_namespace("shop")
     node.wait()
     assert time.monotonic() - began < 10
-    eventually(lambda: len(node.open_files()) <= fds + CONNECTIONS_MAX + 2, 10, "the limit")
+    eventually(lambda: len(node.open_files()) <= fds + CONNECTIONS_MAX + 2, 20, "the limit")
     for s in crowd:
         s.close()
     eventually(lambda: answers(node), 20, "an answer")

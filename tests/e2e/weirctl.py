@@ -124,7 +124,7 @@ def test_explain_agrees_with_packets(node):
         assert code == want, told
         assert [a["family"] for a in told["answers"]] == ["IPv4", "IPv6"], told
         for family in (4, 6):
-            assert who.reach(db.addr(family), 5432, timeout=0.6) == (want == 0)
+            assert who.reach(db.addr(family), 5432, timeout=0.6 if want else 5.0) == (want == 0)
     assert told["answers"][0]["ingress"]["reason"] == "isolated"
     assert len(told["answers"][0]["ingress"]["policies"]) == 2
     code, told = answer(node, "explain", "--from", "shop/web", "--to", "shop/db", "--port", "5432")
@@ -195,7 +195,7 @@ def test_wait_and_dump(node):
     pods(node)
     began = time.monotonic()
     node.wait()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     dump = node.weirctl("dump")
     assert dump.returncode == 0 and "weir" in dump.stdout
     node.stop()

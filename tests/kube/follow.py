@@ -24,7 +24,7 @@ def becomes(expected, src, dst, what="", timeout=IN_TIME):
                f"{what}: {'reached' if expected else 'not reached'}")
     took = time.monotonic() - began
     time.sleep(0.2)
-    assert src.reach(dst.addr(4), PORT, timeout=0.5) == expected, f"{what}: and back again"
+    assert src.reach(dst.addr(4), PORT, timeout=5.0 if expected else 0.5) == expected, f"{what}: and back again"
     return took
 
 

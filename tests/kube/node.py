@@ -71,7 +71,7 @@ class KubeNode(Node):
         self.write_token(server.token(HOME, ACCOUNT))
         self.api.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
         if start:
-            self.start()
+            self.start_or_close()
 
     def in_sync(self):
         """Without making weird list everything once more."""
