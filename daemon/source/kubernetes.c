@@ -8,6 +8,7 @@
 #include "daemon/source/kubernetes.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,7 @@ static void on_end(void *data)
 	if (c->kind->object == WEIR_OBJECT_POD)
 		weir_cluster_end_list(w->cluster);
 	pthread_mutex_unlock(&w->lock);
+	malloc_trim(0); /* decoding 30,000 objects takes more than keeping them */
 	if (r < 0)
 		weir_log(WEIR_LOG_ERROR, "what has gone is kept until the next list", "kind",
 			 c->kind->kind, "error", strerror(-r), NULL);
