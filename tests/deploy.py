@@ -221,33 +221,63 @@ def granted():
     return found
 
 
+METHODS = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
+
+
+def plain(text):
+    """C source with its string macros filled in and adjacent strings joined."""
+    for name, value in re.findall(r'^#define (\w+)\s+("[^"]*")', text, re.M):
+        text = re.sub(rf"(?<!#define )\b{name}\b", lambda _: value, text)
+    return re.sub(r'"\s+"', "", text)
+
+
+def resource_of(path):
+    """(group, resource, whether an object of it is named) of "/apis/apps/v1/namespaces/%s/x/%s"."""
+    parts = path.strip("/").split("/")
+    group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1], parts[3:])
+    if rest[0] == "namespaces" and len(rest) > 2:
+        rest = rest[2:]
+    return group, "/".join([rest[0], *rest[2:]]), len(rest) > 1
+
+
+def verbs_of(line, text, named):
+    """What the source does with the path in this line. A table with .collection is followed; what
+    else is asked stands in the same file: of an object that is named here, or for which the file
+    makes the path from a ->collection; "%s%s" is a name and what comes behind it."""
+    used = {METHODS[m] for m in re.findall(r'"(GET|PUT|PATCH|POST|DELETE)"', text)}
+    if ".collection" in line:
+        return {"": {"list", "watch"}}
+    if "%s%s" in line:
+        found = {}
+        for method, suffix in re.findall(r'"(GET|PUT|PATCH)", "(/\w+|)"', text):
+            found.setdefault(suffix, set()).add(METHODS[method])
+        return found
+    if "->collection" in line:
+        return {"": used}
+    return {"": used & ({"get", "update", "patch", "delete"} if named else {"create"})}
+
+
 def requested():
-    """{(group, resource): verbs} as the sources of weird name them: paths that are followed are
-    in a table with .collection, the methods of others stand in the same file."""
-    methods = {"GET": "get", "PUT": "update", "PATCH": "patch", "POST": "create", "DELETE": "delete"}
+    """{(group, resource): verbs} as the sources of weird name them."""
     found = {}
-    for text in daemon_sources().values():
-        used = {methods[m] for m in re.findall(r'"(GET|PUT|PATCH|POST|DELETE)"', text)}
-        for line in re.findall(r'^.*"/apis?/.*$', text, re.M):
-            path = re.search(r'"(/apis?/[^"?]*)', line).group(1).strip("/").split("/")
-            group, rest = ("", path[2:]) if path[0] == "api" else (path[1], path[3:])
-            if rest[0] == "namespaces" and len(rest) > 2:
-                rest = rest[2:]
-            name = "/".join([rest[0], *rest[2:]])
-            if ".collection" in line:
-                verbs = {"list", "watch"}
-            else:
-                verbs = used & ({"get", "update", "patch", "delete"} if len(rest) > 1 else {"create"})
-            assert verbs, f"no verb for {line.strip()}"
-            found.setdefault((group, name), set()).update(verbs)
+    for source in daemon_sources().values():
+        text = plain(source)
+        for line in re.findall(r'^(?!#define|\s*\*).*"/apis?/.*$', text, re.M):
+            group, name, named = resource_of(re.search(r'"(/apis?/[^"?]*)', line).group(1))
+            verbs = verbs_of(line, text, named)
+            assert any(verbs.values()), f"no verb for {line.strip()}"
+            for suffix, some in verbs.items():
+                found.setdefault((group, name + suffix), set()).update(some)
     return found
 
 
-def test_rights_are_enough():
+def test_rights_are_those_that_are_used():
     have, want = granted(), requested()
-    assert ("", "pods") in want and want["", "pods"] == {"get", "list", "watch"}, want
-    for resource, verbs in want.items():
-        assert verbs <= have.get(resource, set()), f"{resource}: {verbs - have.get(resource, set())}"
+    assert want["", "pods"] == {"get", "list", "watch"}, want
+    for resource in sorted(set(have) | set(want)):
+        lacking = want.get(resource, set()) - have.get(resource, set())
+        unused = have.get(resource, set()) - want.get(resource, set())
+        assert not lacking and not unused, f"{resource}: lacking {lacking}, unused {unused}"
 
 
 def test_every_right_has_a_reason():
@@ -450,6 +480,15 @@ def test_image_has_every_library():
         assert len(loaded) >= 3, loaded
         for path, package in loaded.items():
             assert package in given, f"{program} loads {path} ({package}): not in the image"
+
+
+def test_unit_may_write_where_it_must():
+    unit = read("conf/weird.service.in")
+    config = yaml.safe_load(read("conf/weird.yaml"))
+    assert re.search(rf"^ReadWritePaths=-{config['chain']['dir']}$", unit, re.M)
+    for directive, folder in (("StateDirectory", config["stateDir"]), ("RuntimeDirectory", config["runDir"])):
+        assert re.search(rf"^{directive}={os.path.basename(folder)}$", unit, re.M), directive
+    assert "ProtectKernelTunables" not in unit, "weird writes below /proc/sys/net"
 
 
 def test_unit():

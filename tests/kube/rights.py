@@ -10,14 +10,16 @@ from client import Client
 
 WORLD = ("namespaces", "nodes", "pods", "services", "networkpolicies.networking.k8s.io",
          "clusternetworkpolicies.policy.networking.k8s.io")
-# verb, resource[/subresource][.group], namespace: what weird does
+# verb, resource[/subresource][.group], namespace, name where only that: what weird does
 MAY = [
     *((verb, resource, None) for resource in WORLD for verb in ("list", "watch")),
     ("get", "pods", "shop"),
     ("create", "events", "shop"),
     ("patch", "events", "shop"),
-    ("patch", "clusternetworkpolicies/status.policy.networking.k8s.io", None),
-    *((verb, "leases.coordination.k8s.io", HOME) for verb in ("get", "create", "update")),
+    ("get", "clusternetworkpolicies.policy.networking.k8s.io", None),
+    ("update", "clusternetworkpolicies/status.policy.networking.k8s.io", None),
+    ("create", "leases.coordination.k8s.io", HOME),
+    *((verb, "leases.coordination.k8s.io", HOME, "weir") for verb in ("get", "update")),
 ]
 # what would make weird worth attacking
 MUST_NOT = [
@@ -33,18 +35,19 @@ MUST_NOT = [
     ("list", "events", None),
     ("delete", "events", "shop"),
     ("update", "leases.coordination.k8s.io", "kube-system"),
-    ("delete", "leases.coordination.k8s.io", HOME),
+    ("delete", "leases.coordination.k8s.io", HOME, "weir"),
+    ("update", "leases.coordination.k8s.io", HOME, "another"),
     ("create", "clusterrolebindings.rbac.authorization.k8s.io", None),
     ("escalate", "clusterroles.rbac.authorization.k8s.io", None),
     ("impersonate", "users", None),
 ]
 
 
-def allowed(api, verb, resource, namespace):
+def allowed(api, verb, resource, namespace, object_name=""):
     name, _, group = resource.partition(".")
     name, _, subresource = name.partition("/")
     attributes = {"verb": verb, "group": group, "resource": name, "subresource": subresource,
-                  "namespace": namespace or ""}
+                  "namespace": namespace or "", "name": object_name}
     return api.call("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", {
         "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
         "spec": {"resourceAttributes": attributes}})["status"]["allowed"]
@@ -87,10 +90,9 @@ def main():
         install_account(server)
         checked = check_fields(server)
         weird = Client(server.place, server.addr, server.port, server.ca, server.token(HOME, ACCOUNT))
-        wrong = [f"{'may not' if expected else 'may'} {verb} {resource} in {namespace or 'all'}"
-                 for expected, table in ((True, MAY), (False, MUST_NOT))
-                 for verb, resource, namespace in table
-                 if allowed(weird, verb, resource, namespace) != expected]
+        wrong = [("may not " if expected else "may ") + " ".join(str(word) for word in right)
+                 for expected, table in ((True, MAY), (False, MUST_NOT)) for right in table
+                 if allowed(weird, *right) != expected]
         nobody = Client(server.place, server.addr, server.port, server.ca, "no-token")
         status, _ = nobody.request("GET", "/api/v1/pods")
         assert status == 401, status
