@@ -6,5 +6,6 @@ EXTRA_DIST += docs/BACKEND-CHOICE.md
 EXTRA_DIST += docs/BACKENDS.md
 EXTRA_DIST += docs/CONFORMANCE.md
 EXTRA_DIST += docs/FLOWS.md
+EXTRA_DIST += docs/KUBERNETES.md
 EXTRA_DIST += docs/OPERATIONS.md
 EXTRA_DIST += docs/WIRE.md docs/examples/subscribe.py

@@ -26,10 +26,15 @@ from server import PATH, Gone, Pki, Server, expired, hang, raw, status, status_o
 REFLECT = os.path.join(os.environ.get("top_builddir", "."), "tests/kube/reflect")
 
 
+def start(*argv, **kwargs):
+    return subprocess.Popen(argv, **kwargs)
+
+
 class Follower:
     """What reflect has heard, put together as its users do."""
 
-    def __init__(self, folder, server, optional=False, user=None, cluster=None):
+    def __init__(self, folder, server, optional=False, user=None, cluster=None, path=PATH,
+                 popen=start):
         self.path = os.path.join(folder, "kubeconfig")
         cluster = {"server": server.url, **(cluster or {})}
         with open(self.path, "w", encoding="utf-8") as file:
@@ -40,8 +45,8 @@ class Follower:
         self.objects, self.named = {}, set()
         self.kinds, self.answers, self.began, self.ended, self.relisted = set(), [], 0, 0, 0
         self.states, self.errors = [], []
-        self.process = subprocess.Popen([REFLECT, *(["-o"] if optional else []), self.path, PATH],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = popen(REFLECT, *(["-o"] if optional else []), self.path, path,
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
