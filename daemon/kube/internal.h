@@ -73,11 +73,12 @@ void weir_transfer_explain(const struct weir_transfer_end *end, struct weir_erro
 /* Who we are and whom we trust, as the files say now. */
 int weir_credentials_set(CURL *easy, const struct weir_kube_config *config, struct weir_error *err);
 
-/* --- connections.c: the sockets, which live longer than the transfers on them --------- */
+/* --- connections.c: the sockets, which live longer than the transfers on them ----------- */
 
 void weir_connections_watch(CURL *easy, struct weir_kube *kube);
 /* They are dead, whatever TCP says: all that is on them ends at once. */
 void weir_connections_break(struct weir_kube *kube);
+void weir_connections_free(struct weir_kube *kube);
 
 /* --- multi.c: libcurl's sockets and timer on the loop -------------------------------- */
 

@@ -79,6 +79,7 @@ static void on_closed(uv_handle_t *handle)
 {
 	struct weir_kube *kube = handle->data;
 
+	weir_connections_free(kube);
 	weir_kube_config_clear(&kube->config);
 	curl_slist_free_all(kube->connect_to);
 	free(kube->redirect);
