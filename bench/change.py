@@ -48,9 +48,9 @@ def fill(node, count):
 
 
 class Stream:
-    def __init__(self, client, server):
+    def __init__(self, client, server, rate=RATE):
         self.process = subprocess.Popen(
-            [os.path.join(BUILD, "bench", "first_packet"), client.netns, server.netns, server.addr(4), str(RATE),
+            [os.path.join(BUILD, "bench", "first_packet"), client.netns, server.netns, server.addr(4), str(rate),
              *map(str, PORTS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def measure(self, port, change):
