@@ -22,7 +22,11 @@
 #define KIND	   "ClusterNetworkPolicy"
 #define COLLECTION "/apis/policy.networking.k8s.io/v1alpha2/clusternetworkpolicies"
 
-enum { REQUEST_MS = 5000, AGAIN_MS = 10000 };
+enum {
+	REQUEST_MS = 5000,
+	AGAIN_MS = 10000, /* after a failure */
+	LOOK_MS = 30000,  /* what was written may have been lost with its object, or overwritten */
+};
 
 /* What one policy's status is to say, and what it said when we wrote it last. */
 struct entry {
@@ -229,17 +233,22 @@ static void on_read(void *data, const struct weir_kube_answer *answer)
 	cJSON_Delete(body);
 }
 
-/* One that has something new to say, and was not tried just now. */
+/* It has something new to say and was not tried just now, or was not looked at for long. */
+static bool is_due(const struct entry *e, uint64_t now)
+{
+	WEIR_AUTO_FREE char *text = text_of(e);
+	bool said = text && e->written && !strcmp(e->written, text);
+
+	return text && (!e->tried_ms || now - e->tried_ms >= (said ? LOOK_MS : AGAIN_MS));
+}
+
 static void write_next(struct weir_status *s)
 {
 	uint64_t now = now_ms();
 	struct entry *e, *next;
 
 	HASH_ITER (hh, s->entries, e, next) {
-		WEIR_AUTO_FREE char *text = text_of(e);
-
-		if (e->round != s->round || !text || (e->written && !strcmp(e->written, text)) ||
-		    (e->tried_ms && now - e->tried_ms < AGAIN_MS))
+		if (e->round != s->round || !is_due(e, now))
 			continue;
 		e->tried_ms = now;
 		s->busy = e;

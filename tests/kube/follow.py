@@ -16,6 +16,27 @@ FRIENDS = {"podSelector": {"matchLabels": {"app": "web"}},
            "ingress": [{"from": [{"namespaceSelector": {"matchLabels": {"team": "a"}},
                                   "podSelector": {"matchLabels": {"app": "friend"}}}]}]}
 
+CRD = {
+    "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+    "metadata": {"name": "clusternetworkpolicies.policy.networking.k8s.io",
+                 # names under k8s.io want to know who approved them
+                 "annotations": {"api-approved.kubernetes.io": "unapproved, a test"}},
+    "spec": {
+        "group": "policy.networking.k8s.io", "scope": "Cluster",
+        "names": {"kind": "ClusterNetworkPolicy", "listKind": "ClusterNetworkPolicyList",
+                  "plural": "clusternetworkpolicies", "singular": "clusternetworkpolicy"},
+        "versions": [{
+            "name": "v1alpha2", "served": True, "storage": True, "subresources": {"status": {}},
+            "schema": {"openAPIV3Schema": {
+                "type": "object", "x-kubernetes-preserve-unknown-fields": True}}}]},
+}
+DENY_ALL = {
+    "apiVersion": "policy.networking.k8s.io/v1alpha2", "kind": "ClusterNetworkPolicy",
+    "metadata": {"name": "nobody"},
+    "spec": {"tier": "Admin", "priority": 10, "subject": {"namespaces": {}},
+             "ingress": [{"name": "nobody", "action": "Deny", "from": [{"namespaces": {}}]}]},
+}
+
 
 def becomes(expected, src, dst, what="", timeout=IN_TIME):
     """Seconds until connections from src to dst pass, or pass no longer, and 0.2 s on do so still."""
@@ -175,6 +196,37 @@ def test_address_reused(node):
     becomes(False, far, web, "the first one has ended")
 
 
+def condition(node, name, kind):
+    """The status of a condition that weird writes to a ClusterNetworkPolicy."""
+    def find():
+        status = node.api.get("ClusterNetworkPolicy", None, name).get("status", {})
+        return next((c["status"] for c in status.get("conditions", []) if c["type"] == kind), None)
+    return eventually(find, 40, f"{name}: {kind}")
+
+
+def test_kind_comes_and_goes(node):
+    """ClusterNetworkPolicy: its CRD is installed while weird runs, removed, and installed again."""
+    assert node.collection("ClusterNetworkPolicy")["absent"], "there is no CRD yet"
+    web, client = serve(node), node.add_pod("shop", "client")
+    becomes(True, client, web, "no policy")
+    for _ in range(2):
+        node.api.apply(CRD)
+        made = eventually(lambda: node.api.request("POST", node.api.collection("ClusterNetworkPolicy"),
+                                                   DENY_ALL)[0] == 201, 20, "the CRD is served")
+        assert made
+        took = becomes(False, client, web, "denied for the cluster", 60)
+        assert condition(node, "nobody", "weir.dev/Accepted") == "True"
+        assert condition(node, "nobody", "weir.dev/Realised") == "True"
+        node.api.create({**DENY_ALL, "metadata": {"name": "broken"},
+                         "spec": {**DENY_ALL["spec"], "tier": "Cellar"}})
+        assert condition(node, "broken", "weir.dev/Accepted") == "False"
+        node.api.delete("CustomResourceDefinition", None, CRD["metadata"]["name"])
+        gone = becomes(True, client, web, "the kind is gone", 60)
+        print(f"     heard of the CRD within {took:.1f} s, of its end within {gone:.1f} s")
+        eventually(lambda: node.api.get("CustomResourceDefinition", None, CRD["metadata"]["name"]) is None,
+                   20, "the CRD is deleted")
+
+
 if __name__ == "__main__":
     main(__file__, [test_many_pods, test_labels_and_policies, test_many_changes_at_once,
-                    test_replaced_under_its_name, test_address_reused])
+                    test_replaced_under_its_name, test_address_reused, test_kind_comes_and_goes])
