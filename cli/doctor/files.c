@@ -10,10 +10,11 @@
 #include "cli/doctor/doctor.h"
 #include "weir/cleanup.h"
 
-/* A pseudo file has no size; what is longer than this is none that we know. */
-#define FILE_MAX_BYTES (1u << 20)
+/* The longest is a list of modules, of about 1 MB; a pseudo file does not tell its size. */
+#define FILE_MAX_BYTES (8u << 20)
 
-static void make_path(const struct doctor *d, char *path, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void make_path(const struct doctor *d, char *path,
+							    const char *fmt, va_list args)
 {
 	int len = snprintf(path, PATH_MAX, "%s", d->root);
 

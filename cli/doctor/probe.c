@@ -95,7 +95,7 @@ static int take_answers(int fd, void (*chain)(void *data, const char *name), voi
 
 		if (len < 0)
 			return -errno;
-		for (int left = (int)len; r > 0 && NLMSG_OK(head, left);
+		for (unsigned left = (unsigned)len; r > 0 && NLMSG_OK(head, left);
 		     head = NLMSG_NEXT(head, left))
 			r = take_message(head, chain, data);
 		if (len == 0)
