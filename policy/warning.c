@@ -31,3 +31,14 @@ bool weir_rule_warning(const struct weir_rule *rule, char *buf, size_t size)
 		 rule->name ? " (" : "", rule->name ? rule->name : "", rule->name ? ")" : "", what);
 	return true;
 }
+
+bool weir_policy_warning(const struct weir_policy *policy, char *buf, size_t size)
+{
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
+		for (unsigned i = 0; i < policy->n_rules[d]; i++) {
+			if (weir_rule_warning(&policy->rules[d][i], buf, size))
+				return true;
+		}
+	}
+	return false;
+}

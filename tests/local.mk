@@ -53,6 +53,8 @@ POLICY_E2E = tests/e2e/policy_cases.py tests/e2e/policy_paths.py \
 dist_check_SCRIPTS += $(POLICY_E2E) tests/cases/check.py
 TESTS += $(POLICY_E2E) tests/cases/check.py
 EXTRA_DIST += tests/cases/base.yaml tests/cases/blocks.yaml tests/cases/cases.py \
+	tests/cases/cluster-old.yaml tests/cases/cluster-peers.yaml \
+	tests/cases/cluster-ports.yaml tests/cases/cluster-tiers.yaml \
 	tests/cases/names.yaml tests/cases/peers.yaml tests/cases/ports.yaml \
 	tests/cases/subjects.yaml tests/cases/together.yaml tests/cases/types.yaml
 # Records + counted losses = connections offered.

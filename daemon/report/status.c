@@ -92,7 +92,8 @@ static int collect_policy(void *data, const struct weir_policy *policy)
 	struct weir_status *s = data;
 	struct weir_reconcile_state state;
 	struct entry *e;
-	char text[WEIR_ERROR_MAX];
+	char text[WEIR_ERROR_MAX], warning[WEIR_RULE_WARNING_MAX];
+	bool closed;
 
 	if (strcmp(policy->kind, KIND))
 		return 0;
@@ -100,7 +101,9 @@ static int collect_policy(void *data, const struct weir_policy *policy)
 	if (!e)
 		return 0;
 	weir_reconcile_state(s->d->reconcile, &state);
-	say(&e->conditions[0], "weir.dev/Accepted", true, "Accepted", "all of it is understood");
+	closed = weir_policy_warning(policy, warning, sizeof(warning));
+	say(&e->conditions[0], "weir.dev/Accepted", true, closed ? "FailsClosed" : "Accepted",
+	    closed ? warning : "all of it is understood");
 	snprintf(text, sizeof(text), "generation %lld %s on %u endpoints of node %s",
 		 (long long)policy->generation, state.in_sync ? "in force" : "not in force yet",
 		 weir_compiler_selected(s->d->world.compiler, policy), s->d->world.node);

@@ -129,6 +129,8 @@ int weir_baselineadminnetworkpolicy_decode(struct weir_pool *pool, const cJSON *
  * into buf, for people, and true. */
 #define WEIR_RULE_WARNING_MAX 320
 bool weir_rule_warning(const struct weir_rule *rule, char *buf, size_t size);
+/* The same of the first such rule of the policy. */
+bool weir_policy_warning(const struct weir_policy *policy, char *buf, size_t size);
 void weir_policy_free(struct weir_pool *pool, struct weir_policy **policy);
 /* What decoders end with: the policy and all its parts in one block of memory,
  * which weir_policy_free() frees. Strings are taken over, loose parts stay the

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of cases of NetworkPolicy v1: tests/cases/*.yaml.
+"""The table of cases of NetworkPolicy v1 and of the cluster-wide policies: tests/cases/*.yaml.
 
     - name: what is true
       namespaces: {shop: {team: green}}        # replaces the labels of base.yaml
       pods: {shop/web: {labels: {app: x}}}     # replaces labels, ports
       policies:
         shop/name: {podSelector: {}, ...}      # the spec
+      clusterPolicies:
+        name: {tier: Admin, ...}               # ClusterNetworkPolicy, or Kind/name
+      staged: [name]                           # policies that are only staged
+      nodes: {n1: {labels: {zone: a}, ips: ["{{ip4:node}}"]}}
       columns: [[TCP, 9090]]                   # asked beside the usual ones
       expect:                                  # by hand; both families unless one is named
         - deny bank/web -> shop/web 80/TCP
@@ -27,7 +31,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 COLUMNS = [("TCP", 80), ("TCP", 81), ("TCP", 443), ("TCP", 8080), ("UDP", 53), ("UDP", 80),
            ("SCTP", 80), ("ICMP", 0)]
 LISTEN = (53, 80, 81, 443, 8080, 9090)  # of TCP, UDP and SCTP
-KEYS = {"name", "namespaces", "pods", "policies", "columns", "expect"}
+KEYS = {"name", "namespaces", "pods", "policies", "clusterPolicies", "staged", "nodes", "columns",
+        "expect"}
 EXPECTATION = re.compile(r"(allow|deny) (\S+) -> (\S+) (\d+)/(\w+)(?: IPv([46]))?$")
 PLACEHOLDER = re.compile(r"\{\{(ip|net)([46]):([^}]*?)(?:/(\d+))?\}\}")
 
@@ -75,7 +80,9 @@ class Case:
             c["pods"][key].update(pod)
         for key, pod in c["pods"].items():
             pod["ips"] = list(places[key])
-        c["policies"] = fill_in(self.raw.get("policies", {}), places)
+        c["staged"] = self.raw.get("staged", [])
+        for part in ("policies", "clusterPolicies", "nodes"):
+            c[part] = fill_in(self.raw.get(part, {}), places)
         return c
 
     def wrong(self, answer, names):

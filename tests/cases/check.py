@@ -13,7 +13,7 @@ import cases  # noqa: E402
 import cluster as clusters  # noqa: E402
 from judge import Judge  # noqa: E402
 
-CASES_MIN = 120
+CASES_MIN = 200
 NODE = ("10.77.0.1", "fd77::1")
 OUTSIDE = ("192.0.2.10", "2001:db8::10")
 

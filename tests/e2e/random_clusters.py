@@ -38,7 +38,7 @@ def run(primary, seeds):
     with matrix.Field(f"random-{primary}", primary, PODS, LISTEN) as field:
         pods = {key: {"ips": list(field.places[key])} for key in PODS}
         for seed in seeds:
-            cluster = generate.cluster(random.Random(seed), pods)
+            cluster = generate.cluster(random.Random(seed), pods, field.places["node"])
             if field.compare(cluster, generate.COLUMNS):
                 show(field, seed, cluster)
                 return False

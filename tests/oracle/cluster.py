@@ -5,7 +5,11 @@
      "pods": {"shop/web": {"labels": {"app": "web"},
                            "ports": {"http": "80/TCP"},                    # named ports
                            "ips": ["10.77.0.2", "fd77::2"]}},
-     "policies": {"shop/deny": {"podSelector": {}}}}                       # specs
+     "policies": {"shop/deny": {"podSelector": {}}},                       # specs
+     "clusterPolicies": {"all": {"tier": "Admin", ...},                    # of the whole cluster;
+                         "AdminNetworkPolicy/old": {...}},                 # of an older kind
+     "staged": ["shop/deny", "all"],                                       # of these policies
+     "nodes": {"n1": {"labels": {"zone": "a"}, "ips": ["10.77.0.1"]}}}
 """
 import copy
 
@@ -15,6 +19,11 @@ from judge import Refused, pair_at
 
 MEANING = {"+": "allowed", "e": "denied by egress", "i": "denied by ingress",
            "x": "denied by both", "-": "not asked"}
+
+
+CLUSTER_KINDS = {"ClusterNetworkPolicy": "policy.networking.k8s.io/v1alpha2",
+                 "AdminNetworkPolicy": "policy.networking.k8s.io/v1alpha1",
+                 "BaselineAdminNetworkPolicy": "policy.networking.k8s.io/v1alpha1"}
 
 
 def split(key):
@@ -41,13 +50,37 @@ def pod_objects(cluster, node="node-1"):
             for key, pod in cluster["pods"].items()]
 
 
+def node_objects(cluster):
+    return [{"apiVersion": "v1", "kind": "Node",
+             "metadata": {"name": name, "labels": node.get("labels", {})},
+             "status": {"addresses": [{"type": "InternalIP", "address": ip}
+                                      for ip in node["ips"] if ip]}}
+            for name, node in cluster.get("nodes", {}).items()]
+
+
+def mode(cluster, key):
+    staged = key in cluster.get("staged", [])
+    return {"annotations": {"weir.dev/mode": "staged"}} if staged else {}
+
+
+def cluster_policy(cluster, key, spec):
+    kind, _, name = key.rpartition("/")
+    kind = kind or "ClusterNetworkPolicy"
+    return {"apiVersion": CLUSTER_KINDS[kind], "kind": kind,
+            "metadata": {"name": name, **mode(cluster, key)}, "spec": spec}
+
+
 def policy_objects(cluster):
     return [{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
-             "metadata": split(key), "spec": spec} for key, spec in cluster["policies"].items()]
+             "metadata": {**split(key), **mode(cluster, key)}, "spec": spec}
+            for key, spec in cluster["policies"].items()] + [
+                cluster_policy(cluster, *item)
+                for item in cluster.get("clusterPolicies", {}).items()]
 
 
 def objects(cluster):
-    return namespace_objects(cluster) + pod_objects(cluster) + policy_objects(cluster)
+    return (namespace_objects(cluster) + node_objects(cluster) + pod_objects(cluster)
+            + policy_objects(cluster))
 
 
 def show(cluster):

@@ -18,7 +18,7 @@ import cluster as clusters  # noqa: E402
 import generate  # noqa: E402
 from judge import Judge  # noqa: E402
 
-NODE = ["10.77.0.1", "fd77::1"]
+NODE = list(generate.NODE)
 
 
 def family(ips, mark):

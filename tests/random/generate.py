@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random clusters with random NetworkPolicies: every clause of the API, over a small vocabulary,
-so that selectors hit, ranges touch and named ports mean different things.
+"""Random clusters with random policies of all kinds: every clause of the APIs, over a small
+vocabulary, so that selectors hit, ranges touch and named ports mean different things.
 """
 import ipaddress
 
@@ -9,6 +9,8 @@ VALUES = ("a", "b", "c", "")
 PORT_NAMES = ("http", "dns", "admin")
 PORTS = (53, 80, 81, 443, 8080)
 PROTOCOLS = ("TCP", "UDP", "SCTP")
+ACTIONS = ("Accept", "Deny", "Pass")
+NODE = ("10.77.0.1", "fd77::1")
 OUTSIDE = ("192.0.2.10", "2001:db8::10")
 COLUMNS = [("TCP", 80), ("TCP", 81), ("TCP", 8080), ("UDP", 53), ("UDP", 80), ("SCTP", 80),
            ("SCTP", 443), ("ICMP", 0)]
@@ -132,6 +134,75 @@ def policy(rng, names, addresses):
     return spec
 
 
+# --- policies of the whole cluster -------------------------------------------------
+
+
+def cluster_pods(rng, names):
+    found = {"podSelector": selector(rng)}
+    if chance(rng, 0.7):
+        found["namespaceSelector"] = namespace_selector(rng, names)
+    return found
+
+
+def cluster_peer(rng, names, addresses, key):
+    kind = rng.random()
+    if kind < 0.04:
+        return rng.choice(({}, {"strangers": {}}))
+    if kind < 0.4 or (key == "from" and kind < 0.6):
+        return {"namespaces": namespace_selector(rng, names)}
+    if kind < 0.6 or key == "from":
+        return {"pods": cluster_pods(rng, names)}
+    if kind < 0.78:
+        return {"nodes": selector(rng)}
+    if kind < 0.97:
+        return {"networks": [block(rng, addresses)["ipBlock"]["cidr"]
+                             for _ in range(rng.randint(1, 3))]}
+    return {"domainNames": ["*.example.com"]}
+
+
+def cluster_protocol(rng):
+    kind = rng.random()
+    if kind < 0.03:
+        return rng.choice(({}, {"icmp": {}}, {"tcp": {}}))
+    if kind < 0.3:
+        return {"destinationNamedPort": rng.choice(PORT_NAMES)}
+    found = {"number": rng.choice(PORTS)}
+    if kind < 0.6:
+        start = rng.choice((1, 52, 53, 79, 80, 81, 443, 1000))
+        found = {"range": {"start": start, "end": start + rng.choice((1, 2, 27, 400, 60000))}}
+    return {rng.choice(PROTOCOLS).lower(): {"destinationPort": found}}
+
+
+def cluster_rule(rng, key, names, addresses):
+    found = {"action": rng.choice(ACTIONS),
+             key: [cluster_peer(rng, names, addresses, key) for _ in range(rng.randint(1, 3))]}
+    if chance(rng, 0.6):
+        found["protocols"] = [cluster_protocol(rng) for _ in range(rng.randint(1, 3))]
+    return found
+
+
+def cluster_policy(rng, names, addresses):
+    """Few priorities, so that names have to tell them apart."""
+    spec = {"tier": rng.choice(("Admin", "Baseline")), "priority": rng.choice((0, 1, 1000))}
+    spec["subject"] = ({"pods": cluster_pods(rng, names)} if chance(rng, 0.4)
+                       else {"namespaces": namespace_selector(rng, names)})
+    for direction, peers in (("ingress", "from"), ("egress", "to")):
+        if chance(rng, 0.7):
+            spec[direction] = [cluster_rule(rng, peers, names, addresses)
+                               for _ in range(rng.randint(0, 3))]
+    return spec
+
+
+def nodes(rng, node):
+    """This node, and the host outside as another one; either may not be known."""
+    found = {"here": node, "there": OUTSIDE}
+    return {name: {"labels": labels(rng), "ips": [ip for ip in ips if chance(rng, 0.9)]}
+            for name, ips in found.items() if chance(rng, 0.8)}
+
+
+# --- clusters -------------------------------------------------------------------------
+
+
 def new_pods(rng, names):
     pods = {}
     for number in range(2, 2 + rng.randint(2, 9)):
@@ -142,13 +213,19 @@ def new_pods(rng, names):
     return pods
 
 
-def cluster(rng, pods=None):
+def cluster(rng, pods=None, node=NODE):
     """pods: {"namespace/name": {"ips": [...]}} when they are given; they get labels and ports."""
     names = sorted({key.split("/")[0] for key in pods}) if pods else ["shop", "bank", "guests"]
     pods = {key: dict(pod) for key, pod in (pods or new_pods(rng, names)).items()}
     for pod in pods.values():
         pod.update(labels=labels(rng), ports=named_ports(rng))
     addresses = [ip for pod in pods.values() for ip in pod["ips"]] + list(OUTSIDE)
-    return {"namespaces": {name: labels(rng) for name in names}, "pods": pods,
-            "policies": {f"{rng.choice(names)}/policy-{i}": policy(rng, names, addresses)
-                         for i in range(rng.randint(1, 6))}}
+    found = {"namespaces": {name: labels(rng) for name in names}, "pods": pods,
+             "policies": {f"{rng.choice(names)}/policy-{i}": policy(rng, names, addresses)
+                          for i in range(rng.randint(0, 5))},
+             "clusterPolicies": {f"cluster-{i}": cluster_policy(rng, names, addresses + list(node))
+                                 for i in range(rng.randint(0, 4))},
+             "nodes": nodes(rng, node)}
+    found["staged"] = [key for part in ("policies", "clusterPolicies") for key in found[part]
+                       if chance(rng, 0.1)]
+    return found
