@@ -21,3 +21,4 @@ bench_publish_LDADD = $(LIBDAEMON) $(LIBWEIR) $(ZMQ_LIBS) $(MSGPACK_LIBS) $(CJSO
 BENCHES += bench/pod_memory
 bench_pod_memory_SOURCES = bench/pod_memory.c
 bench_pod_memory_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
+EXTRA_DIST += bench/kube_change.py bench/kube_fake.py bench/kube_scale.py
