@@ -48,9 +48,9 @@ void weir_docs_begin(struct weir_docs_cursor *c, const char *text, size_t len, c
 	*c = (struct weir_docs_cursor){
 		.name = name,
 		.at = text,
-		.end = text + len,
+		.end = len ? text + len : text, /* NULL for an empty one */
 		.line = 1,
-		.whole = has_directives(text, text + len),
+		.whole = len && has_directives(text, text + len),
 	};
 }
 
