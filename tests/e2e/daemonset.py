@@ -33,8 +33,8 @@ spec: {podSelector: {}, policyTypes: [Ingress]}
 """
 
 
-def manifest():
-    with open(os.path.join(TOP, "conf/kubernetes/daemonset.yaml")) as f:
+def manifest(path="daemonset.yaml"):
+    with open(os.path.join(TOP, "conf/kubernetes", path)) as f:
         return yaml.safe_load(f)["spec"]["template"]["spec"]
 
 
@@ -55,20 +55,23 @@ def seccomp(capabilities):
             "architectures": ["SCMP_ARCH_X86_64"]}
 
 
-def mounts(node, spec):
-    """Those of the manifest, the node's folders replaced by those of the test."""
+def mounts(node, spec, container, same_paths):
+    """Those of the manifest, the node's folders replaced by those of the test. same_paths: the
+    two folders of weird are where the fixture's configuration has them."""
     here = {"/run/weir": node.path("run"), "/var/lib/weir": node.path("state"),
-            "/etc/cni/net.d": node.path("cni"), "/opt/cni/bin": node.path("cni"),
+            "/etc/cni/net.d": node.path("net.d"), "/opt/cni/bin": node.path("bin"),
             "/run/netns": "/run/netns", "/proc/sys/net": "/proc/sys/net"}
     paths = {v["name"]: v["hostPath"]["path"] for v in spec["volumes"] if "hostPath" in v}
-    os.makedirs(node.path("cni"), exist_ok=True)
-    yield bind(BUILD), bind("/usr"), bind(node.dir)
-    for m in spec["containers"][0]["volumeMounts"]:
+    for folder in ("net.d", "bin"):
+        os.makedirs(node.path(folder), exist_ok=True)
+    yield from (bind(BUILD), bind("/usr"), bind(node.dir))
+    for m in container["volumeMounts"]:
         if m["name"] in paths:
             source = here[paths[m["name"]]]
-            target = source if m["mountPath"] in ("/run/weir", "/var/lib/weir") else m["mountPath"]
+            moved = same_paths and m["mountPath"] in ("/run/weir", "/var/lib/weir")
             slave = "rslave" if m.get("mountPropagation") == "HostToContainer" else "rprivate"
-            yield (bind(source, target, "ro" if m.get("readOnly") else "rw", slave),)
+            yield bind(source, source if moved else m["mountPath"],
+                       "ro" if m.get("readOnly") else "rw", slave)
 
 
 def bind(source, target=None, how="ro", propagation="rprivate"):
@@ -76,13 +79,14 @@ def bind(source, target=None, how="ro", propagation="rprivate"):
             "options": ["rbind", how, propagation]}
 
 
-def bundle(node, spec):
-    context = spec["containers"][0]["securityContext"]
+def bundle(node, spec, container, args, name="bundle", same_paths=True):
+    """An OCI bundle of one container of the manifest."""
+    context = container["securityContext"]
     caps = ["CAP_" + c for c in context["capabilities"]["add"]]
-    root = node.path("bundle/rootfs")
+    root = node.path(name + "/rootfs")
     os.makedirs(root)
-    for name in ("bin", "lib", "lib64", "sbin"):
-        os.symlink("usr/" + name, os.path.join(root, name))
+    for folder in ("bin", "lib", "lib64", "sbin"):
+        os.symlink("usr/" + folder, os.path.join(root, folder))
     system = [{"destination": "/proc", "type": "proc", "source": "proc"},
               {"destination": "/sys", "type": "sysfs", "source": "sysfs",
                "options": ["nosuid", "noexec", "nodev", "ro"]},
@@ -90,11 +94,11 @@ def bundle(node, spec):
     config = {
         "ociVersion": "1.0.2",
         "root": {"path": root, "readonly": context["readOnlyRootFilesystem"]},
-        "mounts": system + [m for group in mounts(node, spec) for m in group],
+        "mounts": system + list(mounts(node, spec, container, same_paths)),
         "process": {
             "user": {"uid": context["runAsUser"], "gid": 0}, "cwd": "/",
-            "args": [f"{BUILD}/daemon/weird", "--config", node.path("weird.yaml")],
-            "env": ["PATH=/usr/sbin:/usr/bin", "ASAN_OPTIONS=detect_leaks=0"],
+            "args": args,
+            "env": [f"PATH=/usr/sbin:/usr/bin:{BUILD}/daemon", "ASAN_OPTIONS=detect_leaks=0"],
             "noNewPrivileges": not context["allowPrivilegeEscalation"],
             "capabilities": {k: caps for k in ("bounding", "effective", "permitted")}},
         "linux": {
@@ -103,17 +107,23 @@ def bundle(node, spec):
             "maskedPaths": MASKED, "readonlyPaths": READ_ONLY,
             "seccomp": seccomp(set(caps))},
     }
-    with open(node.path("bundle/config.json"), "w") as f:
+    with open(node.path(name + "/config.json"), "w") as f:
         json.dump(config, f)
+
+
+def run_bundle(node, name="bundle"):
+    return ("sh", "-c", f"exec runc --root {node.path('runc')} run -b {node.path(name)} "
+                        f"{node.netns}-{name}")
 
 
 def contained(name):
     if yaml is None or not shutil.which("runc") or not os.path.exists(SECCOMP):
         raise Skip("needs runc, the seccomp profile of podman, and python3-yaml")
     node = Node(name, config={"sysctlDir": "/host/proc/sys"}, start=False)
-    bundle(node, manifest())
-    node.wrap = ("sh", "-c", f"exec runc --root {node.path('runc')} run -b {node.path('bundle')} "
-                             f"{node.netns}")
+    spec = manifest()
+    bundle(node, spec, spec["containers"][0],
+           [f"{BUILD}/daemon/weird", "--config", node.path("weird.yaml")])
+    node.wrap = run_bundle(node)
     return node
 
 
@@ -152,6 +162,35 @@ def test_replaced_while_pods_run(node):
     assert not web.reach(db.addr(4), 80, timeout=0.5)
 
 
+def test_uninstalled(node):
+    """uninstall/daemonset.yaml, with its own rights: the folders are as before, the kernel is."""
+    primary = '{"cniVersion": "1.0.0", "name": "pods", "plugins": [{"type": "bridge"}]}\n'
+    os.makedirs(node.path("net.d"), exist_ok=True)
+    for path, text in (("net.d/10-pods.conflist", primary), ("bin/weir", "a plugin")):
+        with open(node.path(path), "w") as f:
+            f.write(text)
+    os.chmod(node.path("bin/weir"), 0o755)
+    node.config["chain"] = {"manage": "yes"}
+    node.write_namespace("shop")
+    node.start()
+    node.add_pod("shop", "web")
+    eventually(lambda: "00-weir.conflist" in os.listdir(node.path("net.d")), what="the chain")
+    assert "weir" in node.host.run("nft", "list", "tables").stdout
+    node.stop()
+    assert "00-weir.conflist" in os.listdir(node.path("net.d")), "the chain ended with weird"
+    spec = manifest("uninstall/daemonset.yaml")
+    bundle(node, spec, spec["initContainers"][0], spec["initContainers"][0]["command"], "uninstall",
+           same_paths=False)
+    done = node.host.popen(*run_bundle(node, "uninstall"), stderr=subprocess.PIPE, text=True)
+    assert done.wait(20) == 0, done.stderr.read()
+    assert os.listdir(node.path("net.d")) == ["10-pods.conflist"]
+    with open(node.path("net.d/10-pods.conflist")) as f:
+        assert f.read() == primary
+    left = {folder: os.listdir(node.path(folder)) for folder in ("bin", "run", "state")}
+    assert not any(left.values()), left
+    assert "weir" not in node.host.run("nft", "list", "tables").stdout
+
+
 def test_without_net_admin_it_says_so(node):
     with open(node.path("bundle/config.json")) as f:
         config = json.load(f)
@@ -164,5 +203,6 @@ def test_without_net_admin_it_says_so(node):
 
 
 if __name__ == "__main__":
-    main(__file__, [test_enforces, test_replaced_while_pods_run, test_without_net_admin_it_says_so],
+    main(__file__, [test_enforces, test_replaced_while_pods_run, test_uninstalled,
+                    test_without_net_admin_it_says_so],
          node=contained)
