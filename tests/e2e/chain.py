@@ -219,6 +219,7 @@ def test_rewritten_while_pods_come_and_go(node):
         thread.start()
         try:
             rewrite(node, primary, kills=4)
+            eventually(lambda: said["added"] > 5 or said["error"], 60, "enough pods")
         finally:
             ended.set()
             thread.join()
@@ -226,7 +227,7 @@ def test_rewritten_while_pods_come_and_go(node):
     if said["error"]:
         raise said["error"]
     assert not witness.wrong, witness.wrong[:5]
-    assert witness.looks > 100 and said["added"] > 5, (witness.looks, said)
+    assert witness.looks > 100, (witness.looks, said)
     print(f"     {primary.token} tokens, {said['added']} pods added, {said['refused']} refused, "
           f"{witness.looks} looks")
 

@@ -329,16 +329,31 @@ static void test_denied_overrun_is_counted(void **state)
 	s->ops->close(s);
 }
 
+/* More than there is room for, in whole messages. On a busy machine it may take so
+ * long that the kernel's timer sends a part of one: then the number of a later packet tells
+ * what was lost, and it is no such burst. */
+static struct weir_flow_source *lose_a_tail(int fd)
+{
+	for (int i = 0; i < 20; i++) {
+		struct weir_flow_source *s = open_source(64 << 10);
+
+		traffic_udp(fd, 9, 1, 78 * 64);
+		read_all(s, 100);
+		if (seen.n[WEIR_FLOW_LOST] == 0)
+			return s;
+		s->ops->close(s);
+	}
+	fail_msg("no burst lost its tail only");
+	return NULL;
+}
+
 /* The tail of a burst was lost and nothing follows: said, if not how much. */
 static void test_denied_lost_tail(void **state)
 {
-	struct weir_flow_source *s = open_source(64 << 10);
 	WEIR_AUTO_CLOSE int fd = traffic_udp_socket();
+	struct weir_flow_source *s = lose_a_tail(fd);
 	struct weir_error err;
 
-	traffic_udp(fd, 9, 1, 78 * 64); /* whole messages: no rest that a timer would send later */
-	read_all(s, 100);
-	assert_int_equal(seen.n[WEIR_FLOW_LOST], 0);
 	assert_int_equal(s->ops->poll_counters(s, &err), 0);
 	assert_int_equal(seen.n[WEIR_FLOW_LOST], 1);
 	assert_int_equal(seen.last[WEIR_FLOW_LOST].lost, 0);
