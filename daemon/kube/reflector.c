@@ -152,8 +152,8 @@ static void on_ready(void *data, const struct weir_kube_answer *answer)
 	weir_reflector_failed(r, &end);
 }
 
-/* A server that has just started does not know its CRDs yet, and says 404, too.
- * To believe it then would be to forget all policies. So the collection is asked
+/* A server that has just started may not know its CRDs yet and say 404 (1.20 says
+ * 503, not all do). To believe it then would be to forget all policies. So the collection is asked
  * for again once the server has said that it is ready. */
 void weir_reflector_not_found(struct weir_reflector *r)
 {

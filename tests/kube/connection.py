@@ -126,7 +126,7 @@ def test_dead_connection(place):
 
 
 def test_restart_with_a_crd(place):
-    """A server that starts says 404 for its CRDs at first: that is no empty list."""
+    """A server that starts does not serve its CRDs at first: that is no empty list."""
     place.server.api.create(CRD)
     thing = {"apiVersion": "weir.test/v1", "kind": "Thing", "metadata": {"name": "one"}}
 
