@@ -8,4 +8,5 @@ EXTRA_DIST += docs/CONFORMANCE.md
 EXTRA_DIST += docs/FLOWS.md
 EXTRA_DIST += docs/KUBERNETES.md
 EXTRA_DIST += docs/OPERATIONS.md
+EXTRA_DIST += docs/POLICIES.md
 EXTRA_DIST += docs/WIRE.md docs/examples/subscribe.py

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which addresses are one identity, and which prefixes are in force. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -157,13 +158,83 @@ static void test_no_identity(void **state)
 
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
+static const struct weir_node *add_node(const char *name, const char *labels, const char *addrs)
+{
+	const struct weir_node *n = make_node(&bag, name, labels, addrs);
+
+	assert_int_equal(weir_compiler_add_node(compiler, n), 0);
+	return n;
+}
+
+/* Only while a rule in force names nodes. */
+static void test_nodes(void **state)
+{
+	const struct weir_policy *p = make_cluster_policy(&bag, "p", WEIR_TIER_ADMIN, 1, "", "",
+							  "out deny nodes(zone=a)");
+	const struct weir_node *n = add_node("n1", "zone=a", "192.0.2.1,2001:db8::1");
+	uint32_t before;
+
+	add_node("n2", "zone=a", "192.0.2.2");
+	add_node("n3", "zone=b", "192.0.2.3");
+	assert_int_equal(weir_compiler_add_node(compiler, n), -EEXIST);
+	add_pod("a", "", "10.0.0.1", NULL);
+	commit();
+	assert_int_equal(identity("192.0.2.1"), WEIR_IDENTITY_WORLD_4);
+
+	weir_compiler_add_policy(compiler, p);
+	commit();
+	assert_int_equal(identity("192.0.2.1"), identity("192.0.2.2"));
+	assert_int_not_equal(identity("192.0.2.1"), identity("2001:db8::1"));
+	assert_int_not_equal(identity("192.0.2.1"), identity("192.0.2.3"));
+	assert_int_equal(identity("192.0.2.4"), WEIR_IDENTITY_WORLD_4);
+
+	before = identity("192.0.2.1");
+	assert_int_equal(weir_compiler_remove_node(compiler, n), 0);
+	assert_int_equal(weir_compiler_remove_node(compiler, n), -ENOENT);
+	add_node("n1", "zone=b", "192.0.2.1");
+	commit();
+	assert_int_not_equal(identity("192.0.2.1"), before);
+	assert_int_equal(identity("192.0.2.1"), identity("192.0.2.3"));
+	assert_int_equal(identity("2001:db8::1"), WEIR_IDENTITY_WORLD_6);
+
+	weir_compiler_remove_policy(compiler, p);
+	commit();
+	assert_int_equal(identity("192.0.2.1"), WEIR_IDENTITY_WORLD_4);
+}
+
+/* An address is a pod's before it is a node's, and of nodes the first's by name,
+ * in whatever order they came. */
+static void test_shared_with_node(void **state)
+{
+	const struct weir_pod *pod;
+	const struct weir_node *first;
+
+	weir_compiler_add_policy(compiler, make_cluster_policy(&bag, "p", WEIR_TIER_ADMIN, 1, "",
+							       "", "out deny nodes(zone=a)"));
+	add_pod("other", "", "10.0.0.1", NULL);
+	add_node("n2", "zone=b", "192.0.2.1,192.0.2.2");
+	commit();
+	first = add_node("n1", "zone=a", "192.0.2.1,192.0.2.3");
+	add_node("n3", "zone=c", "192.0.2.1");
+	commit();
+	assert_int_equal(identity("192.0.2.1"), identity("192.0.2.3"));
+	assert_int_not_equal(identity("192.0.2.1"), identity("192.0.2.2"));
+
+	pod = add_pod("late", "app=x", "192.0.2.1", NULL);
+	commit();
+	assert_int_not_equal(identity("192.0.2.1"), identity("192.0.2.3"));
+	weir_compiler_remove_node(compiler, first);
+	weir_compiler_remove_pod(compiler, pod);
+	commit();
+	assert_int_equal(identity("192.0.2.1"), identity("192.0.2.2"));
+	assert_null(weir_compiler_pod_at(compiler, &first->addrs[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(test_alike),
-		CASE(test_prefix_in_force),
-		CASE(test_claimed_twice),
-		CASE(test_no_identity),
+		CASE(test_alike),	CASE(test_prefix_in_force), CASE(test_claimed_twice),
+		CASE(test_no_identity), CASE(test_nodes),	    CASE(test_shared_with_node),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
