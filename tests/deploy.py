@@ -345,9 +345,10 @@ def test_every_folder_of_the_configuration_is_the_nodes():
 def known_metrics():
     """Name -> (type, labels), from the documentation; each must be in the sources too."""
     found = {}
-    for names, kind, labels in re.findall(r"^\| ([\w, ]+) \| (gauge|counter) \| ([^|]*)\|",
-                                          read("docs/OPERATIONS.md"), re.M):
-        for name in names.split(", "):
+    for names, kinds, labels in re.findall(r"^\| ([\w, ]+) \| ((?:gauge|counter)[\w, ]*) \| ([^|]*)\|",
+                                           read("docs/OPERATIONS.md"), re.M):
+        names, kinds = names.split(", "), kinds.split(", ")
+        for name, kind in zip(names, kinds if len(kinds) > 1 else kinds * len(names)):
             found[name] = (kind, set(re.split(r"[,\s]+", labels.strip())) - {""})
     assert len(found) > 30, found
     sources = "".join(daemon_sources().values())
