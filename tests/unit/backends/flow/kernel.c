@@ -126,6 +126,25 @@ static void test_udp_exact(void **state)
 	s->ops->close(s);
 }
 
+/* Whoever reads so many has all that was there: neither too few, nor forever. */
+static void test_queued(void **state)
+{
+	struct weir_flow_source *s = open_source(0);
+	WEIR_AUTO_CLOSE int fd = traffic_udp_socket();
+	struct weir_error err;
+	uint32_t before;
+	int fds[8];
+
+	s->ops->fds(s, fds, 8);
+	before = s->ops->queued(s, fds[0]);
+	assert_int_equal(traffic_udp(fd, 4444, 1, 1000), 1000);
+	assert_in_range(s->ops->queued(s, fds[0]), 1000, 20000);
+	assert_in_range(s->ops->read(s, fds[0], s->ops->queued(s, fds[0]), &err), 1000, 20000);
+	assert_int_equal(seen.n[WEIR_FLOW_NEW], 1000);
+	assert_int_equal(s->ops->queued(s, fds[0]), before);
+	s->ops->close(s);
+}
+
 static int listen_on(uint16_t port)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
@@ -423,6 +442,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_udp_exact, clean),
+		cmocka_unit_test_setup(test_queued, clean),
 		cmocka_unit_test_setup(test_tcp_ends, clean),
 		cmocka_unit_test_setup(test_nat_has_both_tuples, clean),
 		cmocka_unit_test_setup(test_ipv6, clean),
