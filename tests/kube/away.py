@@ -14,7 +14,7 @@ from cni import CniError
 from source import metrics
 
 AWAY = int(os.environ.get("WEIR_AWAY", "12"))
-NOTICED = 200  # seconds until TCP has given up
+NOTICED = 200  # seconds; sooner when weird has something to send
 SOON = 30.0  # seconds until weird has the server back: retransmissions and back-off
 CLOSED = policy("shop", "closed", {"podSelector": {"matchLabels": {"app": "web"}}})
 
@@ -80,7 +80,7 @@ def test_away_for_long(node):
     unchanged(web, friend, other)
     pods = node.collection("Pod")
     assert pods["silentMs"] >= (AWAY - 1) * 1000, pods
-    assert pods["current"] == (AWAY < NOTICED), pods
+    assert AWAY < NOTICED or not pods["current"], pods
     values = metrics(node)
     assert values["weir_source_silent_seconds", 'kind="Pod"'] >= AWAY - 1, values
     node.server.join(node.link)
