@@ -66,11 +66,12 @@ DAEMON_E2E = tests/e2e/accounting.py tests/e2e/adoption.py tests/e2e/attribution
 dist_check_SCRIPTS += $(DAEMON_E2E)
 TESTS += $(DAEMON_E2E)
 # With a real kube-apiserver; skipped where there is none (build-aux/apiserver).
-KUBE_TESTS = tests/kube/away.py tests/kube/connection.py tests/kube/follow.py \
+KUBE_TESTS = tests/kube/away.py tests/kube/cluster_policies.py tests/kube/connection.py \
+	tests/kube/follow.py \
 	tests/kube/killed.py tests/kube/report.py tests/kube/rights.py tests/kube/verdicts.py
 dist_check_SCRIPTS += $(KUBE_TESTS)
 TESTS += $(KUBE_TESTS)
-EXTRA_DIST += tests/kube/apiserver.py tests/kube/client.py tests/kube/node.py
+EXTRA_DIST += tests/kube/apiserver.py tests/kube/client.py tests/kube/crds.py tests/kube/node.py
 # The API client against a server that misbehaves.
 check_PROGRAMS += tests/kube/reflect
 tests_kube_reflect_SOURCES = tests/kube/reflect.c

@@ -18,6 +18,7 @@ import threading
 from netns import inside
 
 POLICY = "policy.networking.k8s.io/v1alpha2"
+POLICY_OLD = "policy.networking.k8s.io/v1alpha1"
 # kind: (apiVersion, name of the collection, lies in a namespace)
 KINDS = {
     "Namespace": ("v1", "namespaces", False),
@@ -32,6 +33,8 @@ KINDS = {
     "Lease": ("coordination.k8s.io/v1", "leases", True),
     "NetworkPolicy": ("networking.k8s.io/v1", "networkpolicies", True),
     "ClusterNetworkPolicy": (POLICY, "clusternetworkpolicies", False),
+    "AdminNetworkPolicy": (POLICY_OLD, "adminnetworkpolicies", False),
+    "BaselineAdminNetworkPolicy": (POLICY_OLD, "baselineadminnetworkpolicies", False),
     "ClusterRole": ("rbac.authorization.k8s.io/v1", "clusterroles", False),
     "ClusterRoleBinding": ("rbac.authorization.k8s.io/v1", "clusterrolebindings", False),
     "Role": ("rbac.authorization.k8s.io/v1", "roles", True),

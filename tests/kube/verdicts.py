@@ -14,6 +14,7 @@ from node import main
 sys.path.append(os.path.join(kube.TOP, "tests/cases"))
 
 import cases  # noqa: E402
+import crds  # noqa: E402
 import matrix  # noqa: E402
 
 EACH = int(os.environ.get("WEIR_CASES", "4"))
@@ -31,6 +32,7 @@ def test_cases(node):
     for name, pod in base["pods"].items():
         ports = [(n, int(p.split("/")[0]), p.split("/")[1]) for n, p in pod.get("ports", {}).items()]
         node.add_pod(*name.split("/"), labels=pod["labels"], ports=ports)
+    crds.install(node)
     began, wrong = time.monotonic(), []
     with matrix.Field("kcases", "bridge", base["pods"], cases.LISTEN, node) as field:
         for case in table:
