@@ -523,8 +523,8 @@ def test_errors_of_the_server(place):
         server.fault("list", status(code, message=f"fault {code}"), times=2)
         server.fault("watch", status(code), times=2)
         f = place.follow(server)
-        eventually(lambda: "fault" in f.state()["error"])
-        assert not f.state()["current"] and f"HTTP {code}: fault {code}" == f.state()["error"]
+        told = eventually(lambda: (state := f.state())["error"] and state)
+        assert not told["current"] and f"HTTP {code}: fault {code}" == told["error"], told
         same(f, server)
         works(f, server)
         assert f.began == 3 and f.state()["error"] == "", "a watch that fails is no reason for a list"

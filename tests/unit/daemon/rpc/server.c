@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -619,5 +620,6 @@ int main(void)
 		TEST(a_path_that_is_too_long),
 	};
 
+	signal(SIGPIPE, SIG_IGN); /* as main.c does */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
