@@ -104,6 +104,10 @@ const struct weir_service *weir_cluster_service_by_addr(const struct weir_cluste
 							uint8_t protocol, uint16_t port);
 const struct weir_namespace *weir_cluster_namespace(const struct weir_cluster *c, const char *name);
 
+/* namespace_ NULL: cluster-wide. */
+const struct weir_policy *weir_cluster_policy(const struct weir_cluster *c, const char *kind,
+					      const char *ns, const char *name);
+
 /* fn for each, in no particular order; ends early when fn returns non-zero. */
 int weir_cluster_each_policy(const struct weir_cluster *c,
 			     int (*fn)(void *data, const struct weir_policy *p), void *data);

@@ -57,6 +57,16 @@ bool weir_cluster_knows(const struct weir_cluster *c, const char *ns, const char
 	return manifest && weir_uid_fits(uid, &manifest->uid);
 }
 
+const struct weir_policy *weir_cluster_policy(const struct weir_cluster *c, const char *kind,
+					      const char *ns, const char *name)
+{
+	struct weir_name key;
+
+	return weir_cluster_name(c, kind, ns, name, &key)
+		       ? weir_registry_find(&c->tables[WEIR_OBJECT_POLICY], key)
+		       : NULL;
+}
+
 const struct weir_pod *weir_cluster_pod_by_addr(const struct weir_cluster *c,
 						const struct weir_addr *addr)
 {

@@ -156,10 +156,9 @@ static struct weir_manifest_entry *entry_of(struct weir_catalog *c, struct weir_
 
 static void drop_entry(struct weir_catalog *c, struct weir_manifest_entry *e)
 {
-	if (e->fingerprint) {
-		e->kind->remove(c->world, e->namespace_, e->name);
-		c->changes++;
-	}
+	/* also one that was never good: it may have been closed */
+	e->kind->remove(c->world, e->namespace_, e->name);
+	c->changes++;
 	unlink_entry(e);
 	weir_registry_take(&c->entries, entry_key(e));
 	free_entry(c, e);
@@ -255,13 +254,13 @@ static void load_known(const struct place *p)
 	}
 	if (!claim(p, e) || e->fingerprint == fingerprint)
 		return;
+	c->changes++;
 	if (set_object(p, &err) < 0) {
 		report_object(p, "%s%s", err.text,
 			      e->fingerprint ? " (its last good state stays)" : "");
 		return;
 	}
 	e->fingerprint = fingerprint;
-	c->changes++;
 }
 
 static void load_object(void *data, const cJSON *json)

@@ -48,12 +48,33 @@ static int set_service(struct weir_world *w, const cJSON *json, struct weir_erro
 	return r < 0 ? r : not_taken(weir_cluster_set_service(w->cluster, service), err);
 }
 
+/* A policy that was never understood fails closed: no rule of it lets anything
+ * through. One that was keeps its last good form. */
+static void close_networkpolicy(struct weir_world *w, const cJSON *json, struct weir_error *err)
+{
+	struct weir_policy *policy;
+
+	if (weir_networkpolicy_decode_closed(w->pool, json, &policy, NULL) < 0)
+		return;
+	if (weir_cluster_policy(w->cluster, policy->kind, policy->namespace_, policy->name)) {
+		weir_policy_free(w->pool, &policy);
+		return;
+	}
+	if (weir_cluster_set_policy(w->cluster, policy) < 0)
+		return;
+	weir_error_prefix(err, 0, "the pods that it selects are isolated until it is repaired");
+}
+
 static int set_networkpolicy(struct weir_world *w, const cJSON *json, struct weir_error *err)
 {
 	struct weir_policy *policy;
 	int r = weir_networkpolicy_decode(w->pool, json, &policy, err);
 
-	return r < 0 ? r : not_taken(weir_cluster_set_policy(w->cluster, policy), err);
+	if (r < 0) {
+		close_networkpolicy(w, json, err);
+		return r;
+	}
+	return not_taken(weir_cluster_set_policy(w->cluster, policy), err);
 }
 
 static void warn(const struct weir_policy *policy)

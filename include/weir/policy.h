@@ -112,6 +112,11 @@ struct weir_policy {
  * traffic). */
 int weir_networkpolicy_decode(struct weir_pool *pool, const cJSON *json, struct weir_policy **ret,
 			      struct weir_error *err);
+/* What is sure of a manifest that cannot be decoded: the pods that it selects
+ * are isolated, and no rule lets anything through. An error when not even that
+ * can be understood. */
+int weir_networkpolicy_decode_closed(struct weir_pool *pool, const cJSON *json,
+				     struct weir_policy **ret, struct weir_error *err);
 /* From a ClusterNetworkPolicy policy.networking.k8s.io/v1alpha2, and from the two
  * kinds of v1alpha1 that came before it. The same, but a rule that has a peer
  * or protocol of a kind that is not known is taken, and fails closed: the API

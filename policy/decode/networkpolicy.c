@@ -333,6 +333,43 @@ static const struct weir_policy_form form = {
 	.decode_spec = decode_spec,
 };
 
+/* Whom it selects is all that must be understood. */
+static int decode_closed_spec(struct weir_decoder *d, const struct weir_policy_form *self,
+			      const struct weir_path *path, const cJSON *spec,
+			      struct weir_policy *p)
+{
+	struct weir_path at_pods = weir_path_key(path, "podSelector");
+	const cJSON *pods = NULL;
+	int r = weir_field_object(d, path, spec, "podSelector", &pods);
+
+	(void)self;
+	p->tier = WEIR_TIER_NETWORK_POLICY;
+	if (r == 0 && !pods)
+		return weir_field_error(d, &at_pods, "is missing");
+	if (r == 0)
+		r = weir_selector_decode(d, &at_pods, pods, &p->pods);
+	if (r < 0)
+		return r;
+	/* with rules for egress it was meant for egress, whatever they say */
+	if (decode_types(d, path, spec, p) < 0 || weir_field(spec, "egress"))
+		p->isolates[WEIR_INGRESS] = p->isolates[WEIR_EGRESS] = true;
+	return 0;
+}
+
+static const struct weir_policy_form closed_form = {
+	.kind = "NetworkPolicy",
+	.api_version = "networking.k8s.io/v1",
+	.least = "podSelector: {}",
+	.namespaced = true,
+	.decode_spec = decode_closed_spec,
+};
+
+int weir_networkpolicy_decode_closed(struct weir_pool *pool, const cJSON *json,
+				     struct weir_policy **ret, struct weir_error *err)
+{
+	return weir_policy_decode(pool, json, &closed_form, ret, err);
+}
+
 int weir_networkpolicy_decode(struct weir_pool *pool, const cJSON *json, struct weir_policy **ret,
 			      struct weir_error *err)
 {

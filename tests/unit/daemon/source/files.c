@@ -222,17 +222,46 @@ static void broken_object_keeps_its_last_good_state(void **state)
 {
 	put("a.yaml", POD("web", "one") POLICY("deny", ""));
 	sync_now();
-	put("a.yaml", POD("web", "two") POLICY("deny", BROKEN) POLICY("new", BROKEN));
+	put("a.yaml", POD("web", "two") POLICY("deny", BROKEN));
 	sync_now();
 	assert_counts(1, 1);
 	assert_label("web", "two");
-	assert_int_equal(broken(), 2);
+	assert_int_equal(broken(), 1);
 	assert_status_says("NetworkPolicy shop/deny");
 	assert_status_says("podSelctor");
 	put("a.yaml", POD("web", "two"));
 	sync_now();
 	assert_counts(1, 0);
 	assert_int_equal(broken(), 0);
+}
+
+#define EGRESS ", egress: [{to: [{nonsense: {}}]}]"
+
+/* Whom it selects can be understood: they are isolated, until it is mended or gone. */
+static void policy_that_never_was_good_is_closed(void **state)
+{
+	const struct weir_policy *policy;
+
+	put("a.yaml", POD("web", "one") POLICY("new", EGRESS));
+	sync_now();
+	assert_counts(1, 1);
+	assert_int_equal(broken(), 1);
+	assert_status_says("the pods that it selects are isolated");
+	policy = weir_cluster_policy(d.world.cluster, "NetworkPolicy", "shop", "new");
+	assert_true(policy->isolates[WEIR_INGRESS] && policy->isolates[WEIR_EGRESS]);
+	assert_int_equal(policy->n_rules[WEIR_EGRESS], 0);
+	put("a.yaml", POD("web", "one") POLICY("new", ""));
+	sync_now();
+	assert_counts(1, 1);
+	assert_int_equal(broken(), 0);
+	policy = weir_cluster_policy(d.world.cluster, "NetworkPolicy", "shop", "new");
+	assert_false(policy->isolates[WEIR_EGRESS]);
+	put("a.yaml", POD("web", "one") POLICY("other", EGRESS));
+	sync_now();
+	assert_counts(1, 1);
+	drop("a.yaml");
+	sync_now();
+	assert_counts(0, 0);
 }
 
 static void broken_object_without_a_name_removes_nothing(void **state)
