@@ -522,6 +522,7 @@ int main(void)
 		TEST(same_size_and_time_is_seen),
 		TEST(broken_file_keeps_its_objects),
 		TEST(broken_object_keeps_its_last_good_state),
+		TEST(policy_that_never_was_good_is_closed),
 		TEST(broken_object_without_a_name_removes_nothing),
 		TEST(unreadable_document_keeps_what_is_missing),
 		TEST(misspelt_kind_keeps_its_last_good_state),
