@@ -306,7 +306,7 @@ def test_primary_leaves_and_another_comes(node):
     assert types(load(node.net_d)[1]) == ["ptp", "weir"]
     os.unlink(old.path)
     os.unlink(new.path)
-    assert os.listdir(node.net_d) == ["00-00-weir.conflist"]
+    eventually(lambda: os.listdir(node.net_d) == ["00-00-weir.conflist"], 2, "ours alone, for a while")
     eventually(lambda: not os.listdir(node.net_d), 15, "a node without a primary has no network")
 
 
