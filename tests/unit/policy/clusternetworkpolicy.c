@@ -102,8 +102,7 @@ static void test_fails_closed(void **state)
 		"'to':[{}]",
 		"'to':[{'nodes':{},'planets':{}}]",
 		"'to':[{'pods':null}]",
-		"'to':[{'namespaces':{}}],'protocols':[{'tcp':{'destinationPort':{'number':1}}},{}"
-		"]",
+		"'to':[{'nodes':{}}],'protocols':[{'tcp':{'destinationPort':{'number':1}}},{}]",
 		"'to':[{'namespaces':{}}],'protocols':[{'icmp':{}}]",
 		"'to':[{'namespaces':{}}],'protocols':[{'tcp':{}}]",
 		"'to':[{'namespaces':{}}],'protocols':[{'tcp':{'flags':1}}]",
