@@ -29,22 +29,9 @@ static int decode_namespaces(struct weir_decoder *d, const struct weir_path *pat
 static int decode_pods(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
 		       struct weir_rule *rule)
 {
-	static const char *const known[] = { "namespaceSelector", "podSelector", NULL };
-	struct weir_path at_namespaces = weir_path_key(path, known[0]);
-	struct weir_path at_pods = weir_path_key(path, known[1]);
 	struct weir_peer *peer = add_peer(rule, WEIR_PEER_PODS);
-	const cJSON *namespaces = NULL, *pods = NULL;
-	int r = weir_field_known(d, path, json, known);
 
-	if (r == 0)
-		r = weir_field_object(d, path, json, known[0], &namespaces);
-	if (r == 0)
-		r = weir_field_object(d, path, json, known[1], &pods);
-	if (r == 0 && !pods)
-		return weir_field_error(d, &at_pods, "is missing: write {} for every pod");
-	if (r == 0 && namespaces)
-		r = weir_selector_decode(d, &at_namespaces, namespaces, &peer->namespaces);
-	return r < 0 ? r : weir_selector_decode(d, &at_pods, pods, &peer->pods);
+	return weir_cluster_decode_pods(d, path, json, &peer->namespaces, &peer->pods);
 }
 
 static int decode_nodes(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,

@@ -254,8 +254,9 @@ int weir_cluster_decode_priority(struct weir_decoder *d, const struct weir_path 
 	return 0;
 }
 
-static int decode_subject_pods(struct weir_decoder *d, const struct weir_path *path,
-			       const cJSON *json, struct weir_policy *p)
+int weir_cluster_decode_pods(struct weir_decoder *d, const struct weir_path *path,
+			     const cJSON *json, struct weir_selector *ret_namespaces,
+			     struct weir_selector *ret_pods)
 {
 	static const char *const known[] = { "namespaceSelector", "podSelector", NULL };
 	struct weir_path at_namespaces = weir_path_key(path, known[0]);
@@ -270,8 +271,8 @@ static int decode_subject_pods(struct weir_decoder *d, const struct weir_path *p
 	if (r == 0 && !pods)
 		return weir_field_error(d, &at_pods, "is missing: write {} for every pod");
 	if (r == 0 && namespaces)
-		r = weir_selector_decode(d, &at_namespaces, namespaces, &p->namespaces);
-	return r < 0 ? r : weir_selector_decode(d, &at_pods, pods, &p->pods);
+		r = weir_selector_decode(d, &at_namespaces, namespaces, ret_namespaces);
+	return r < 0 ? r : weir_selector_decode(d, &at_pods, pods, ret_pods);
 }
 
 /* Whom the policy is for cannot be guessed: an unknown field is an error here. */
@@ -296,7 +297,7 @@ static int decode_subject(struct weir_decoder *d, const struct weir_path *spec, 
 					"{namespaceSelector: {}, podSelector: {}}");
 	at = weir_path_key(&path, child->string);
 	if (strcmp(child->string, "pods") == 0)
-		return decode_subject_pods(d, &at, child, p);
+		return weir_cluster_decode_pods(d, &at, child, &p->namespaces, &p->pods);
 	return weir_selector_decode(d, &at, child, &p->namespaces);
 }
 

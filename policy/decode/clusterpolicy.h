@@ -31,6 +31,10 @@ int weir_cluster_decode_spec(struct weir_decoder *d, const struct weir_policy_fo
 			     struct weir_policy *p);
 int weir_cluster_decode_priority(struct weir_decoder *d, const struct weir_path *path,
 				 const cJSON *spec, int32_t *ret);
+/* {"namespaceSelector","podSelector"}: of a subject, or of a peer. */
+int weir_cluster_decode_pods(struct weir_decoder *d, const struct weir_path *path,
+			     const cJSON *json, struct weir_selector *ret_namespaces,
+			     struct weir_selector *ret_pods);
 /* All peers of the list at path. */
 int weir_cluster_decode_peers(struct weir_decoder *d, const struct weir_cluster_form *form,
 			      const struct weir_path *path, const cJSON *list,
