@@ -34,6 +34,13 @@ static int find(const char *name, const struct weir_backend_ops **ret, struct we
 	return unknown_name(name, err);
 }
 
+int weir_backend_check(const char *name, struct weir_error *err)
+{
+	const struct weir_backend_ops *ops;
+
+	return strcmp(name, "auto") == 0 ? 0 : find(name, &ops, err);
+}
+
 /* The first that says it can; note collects what the others said. */
 static int choose(const struct weir_backend_config *config, const struct weir_backend_ops **ret,
 		  struct weir_error *note, struct weir_error *err)

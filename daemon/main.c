@@ -82,7 +82,7 @@ static int act(const struct weir_options *o, struct weir_error *err)
 	case WEIR_VERSION:
 		return weir_print_version("weird");
 	case WEIR_CHECK_CONFIG:
-		return 0;
+		return weir_backend_check(o->config->backend, err);
 	case WEIR_PURGE:
 		return weird_purge(&d, err);
 	case WEIR_RUN:

@@ -88,6 +88,8 @@ extern const struct weir_backend_ops *const weir_backends[];
 
 /* --- the facade ------------------------------------------------------------- */
 
+/* Is there a backend of that name ("auto" is one, too)? Asks the kernel nothing. */
+int weir_backend_check(const char *name, struct weir_error *err);
 /* name: "auto" or one of weir_backends[]; an unknown one is -EINVAL with the
  * valid ones listed. With "auto", note tells what was chosen and why others
  * were refused. */

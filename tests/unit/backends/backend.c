@@ -85,9 +85,20 @@ static void auto_never_chooses_the_fake(void **state)
 	weir_backend_close(&b);
 }
 
+static void names_are_checked(void **state)
+{
+	struct weir_error err = { "" };
+
+	assert_int_equal(weir_backend_check("auto", &err), 0);
+	assert_int_equal(weir_backend_check("fake", &err), 0);
+	assert_int_equal(weir_backend_check("nftable", &err), -EINVAL);
+	assert_non_null(strstr(err.text, "fake"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_checked),
 		cmocka_unit_test(unknown_name_lists_the_valid_ones),
 		cmocka_unit_test(fake_remembers_changes),
 		cmocka_unit_test(after_a_failure_only_full_changes_are_taken),
