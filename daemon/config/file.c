@@ -70,6 +70,12 @@ static bool is_section(const char *name)
 	return false;
 }
 
+/* What YAML makes of true and false, where the words are ours. */
+static const char *truth_text(const cJSON *node)
+{
+	return cJSON_IsTrue(node) ? "yes" : "no";
+}
+
 /* A scalar as the text it was (numbers: integers only); NULL when it is none. */
 static const char *scalar_text(const cJSON *node, char *buf, size_t size)
 {
@@ -113,7 +119,9 @@ static int set_key(const struct walk *w, const struct weir_config_key *key, cons
 	} else if (list) {
 		r = set_list(w, key, node);
 	} else {
-		text = scalar_text(node, buf, sizeof(buf));
+		text = cJSON_IsBool(node) && key->type == WEIR_KEY_CHOICE
+			       ? truth_text(node)
+			       : scalar_text(node, buf, sizeof(buf));
 		r = text ? weir_config_value_set(w->config, key, &text, 1, w->err)
 			 : weir_error_set(w->err, EINVAL, "want one value: %s",
 					  weir_config_type_name(key->type));

@@ -72,11 +72,11 @@ static void every_type(void **state)
 
 static void unknown_keys(void **state)
 {
-	assert_refused(
-		"node: a\nflow: 1\n",
-		"weird.yaml:2: unknown key \"flow\": did you mean \"flows\"? valid here: "
-		"node, backend, source, cni, chain, report, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
-		"nflogGroup, bridgeNetfilter, flows");
+	assert_refused("node: a\nflow: 1\n",
+		       "weird.yaml:2: unknown key \"flow\": did you mean \"flows\"? valid here: "
+		       "node, backend, source, cni, chain, report, rpc, metrics, stateDir, runDir, "
+		       "sysctlDir, log, podCIDRs, "
+		       "nflogGroup, bridgeNetfilter, flows");
 	assert_refused("log:\n  colour: red\n",
 		       "weird.yaml:2: unknown key \"log.colour\": valid here: level, format");
 	assert_refused("source: {kubernetes: {path: \"\"}}\n",
@@ -85,8 +85,23 @@ static void unknown_keys(void **state)
 	assert_refused(
 		"log.level: info\n",
 		"weird.yaml:1: unknown key \"log.level\": valid here: node, backend, source, "
-		"cni, chain, report, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, nflogGroup, "
+		"cni, chain, report, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
+		"nflogGroup, "
 		"bridgeNetfilter, flows");
+}
+
+static void true_and_false(void **state)
+{
+	struct weir_config *config;
+	struct weir_error err = { "" };
+	static const char text[] = "report: {events: false}\nchain: {manage: true}\n";
+
+	assert_int_equal(weir_config_new(&config, &err), 0);
+	if (weir_config_parse(config, text, sizeof(text) - 1, "weird.yaml", &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(config->report.events, 0);
+	assert_int_equal(config->chain.manage, 1);
+	weir_config_free(&config);
 }
 
 static void wrong_values(void **state)
@@ -238,6 +253,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(every_type),
 		cmocka_unit_test(unknown_keys),
+		cmocka_unit_test(true_and_false),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(what_depends_on_one_another),
 		cmocka_unit_test(flags),
