@@ -16,7 +16,7 @@
 enum { STATUS_MAX = 200 };
 
 struct weir_broken_object {
-	char *id; /* "KIND NAMESPACE/NAME": no part can contain the separators */
+	char *id; /* "KIND NAMESPACE/NAME", "KIND NAME": no part can contain the separators */
 	char *kind, *ns, *name, *uid, *error;
 	UT_hash_handle hh;
 };
@@ -25,7 +25,7 @@ static char *id_of(const char *kind, const char *ns, const char *name)
 {
 	char *id;
 
-	return asprintf(&id, "%s %s/%s", kind, ns ? ns : "", name) < 0 ? NULL : id;
+	return asprintf(&id, "%s %s%s%s", kind, ns ? ns : "", ns ? "/" : "", name) < 0 ? NULL : id;
 }
 
 static void free_object(struct weir_broken_object *o)
