@@ -202,7 +202,8 @@ DAEMON_TESTS = \
 	tests/unit/daemon/query/words \
 	tests/unit/daemon/reconcile/reconcile \
 	tests/unit/daemon/rpc/server \
-	tests/unit/daemon/source/files
+	tests/unit/daemon/source/files \
+	tests/unit/daemon/source/heard
 check_PROGRAMS += $(DAEMON_TESTS)
 TESTS += $(DAEMON_TESTS)
 tests_unit_daemon_options_SOURCES = tests/unit/daemon/options.c
@@ -240,6 +241,8 @@ tests_unit_daemon_report_lease_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(C
 tests_unit_daemon_cluster_sweep_SOURCES = tests/unit/daemon/cluster/sweep.c
 tests_unit_daemon_cluster_sweep_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
 	$(CMOCKA_LIBS)
+tests_unit_daemon_source_heard_SOURCES = tests/unit/daemon/source/heard.c
+tests_unit_daemon_source_heard_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_daemon_source_files_SOURCES = tests/unit/daemon/source/files.c
 tests_unit_daemon_source_files_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
 	$(YAML_LIBS) $(UV_LIBS) $(CMOCKA_LIBS)

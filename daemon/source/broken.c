@@ -81,8 +81,8 @@ void weir_broken_set(struct weir_broken *b, const char *kind, const char *ns, co
 	b->errors++;
 	if (o && o->error && strcmp(o->error + strlen(o->id) + 2, error) == 0)
 		return; /* no news */
-	weir_log(WEIR_LOG_WARNING, "object refused; its last good form stays in force", "kind",
-		 kind, "namespace", ns, "name", name, "error", error, NULL);
+	weir_log(WEIR_LOG_WARNING, "object refused", "kind", kind, "namespace", ns, "name", name,
+		 "error", error, NULL);
 	if (!o) {
 		o = new_object(kind, ns, name);
 		if (!o)
