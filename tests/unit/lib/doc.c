@@ -58,6 +58,9 @@ static void test_structure(void **state)
 	expect("a: {b: [1, 2, {c: d}]}\ne:\n- f\n- g: h\n",
 	       "{\"a\":{\"b\":[1,2,{\"c\":\"d\"}]},\"e\":[\"f\",{\"g\":\"h\"}]}");
 	expect("a: {}\nb: []\n", "{\"a\":{},\"b\":[]}");
+	/* YAML's flow style, alone in its text, is not JSON */
+	expect("---\n{a: b, c: {d: 1}}\n", "{\"a\":\"b\",\"c\":{\"d\":1}}");
+	expect("{a: b}\n", "{\"a\":\"b\"}");
 	expect("{\"a\": {}, \"b\": [1, \"x\\\"y\", \"\\ud83d\\ude00\"]}\n",
 	       "{\"a\":{},\"b\":[1,\"x\\\"y\",\"\xF0\x9F\x98\x80\"]}");
 	expect("x: &one {a: 1}\ny: *one\n", "{\"x\":{\"a\":1},\"y\":{\"a\":1}}");
