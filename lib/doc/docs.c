@@ -84,22 +84,31 @@ static bool as_json(const struct weir_doc_part *part, struct weir_doc_part *ret)
 	return at < end && (*at == '{' || *at == '[');
 }
 
-/* What begins like JSON may be YAML in its flow style, too. When it is neither, a
- * text of one part was more likely meant to be JSON. */
+/* In JSON a key is quoted; {apiVersion: v1} is YAML. */
+static bool has_bare_key(const struct weir_doc_part *part)
+{
+	const char *at = part->text + 1, *end = part->text + part->len;
+
+	while (at < end && is_blank(*at))
+		at++;
+	return *part->text == '{' && at < end && *at != '"' && *at != '}';
+}
+
+/* A text of one part that begins like JSON is meant to be JSON, and half of it is
+ * not to be taken for something else; among others it may be YAML in its flow style. */
 static int read_part(struct weir_docs_cursor *c, const struct weir_doc_part *part, bool only,
 		     struct weir_doc_list *list, struct weir_error *err)
 {
 	struct weir_doc_part json;
-	struct weir_error why;
 	int r;
 
-	if (!as_json(part, &json))
+	if (!as_json(part, &json) || has_bare_key(&json))
 		return weir_doc_read_yaml(part, &c->copies, list, err);
-	if (weir_doc_read_json(&json, list, &why) == 0)
-		return 0;
+	r = weir_doc_read_json(&json, list, err);
+	if (r == 0 || only)
+		return r;
 	weir_doc_list_clear(list);
-	r = weir_doc_read_yaml(part, &c->copies, list, err);
-	return r < 0 && only ? weir_error_set(err, -r, "%s", why.text) : r;
+	return weir_doc_read_yaml(part, &c->copies, list, err);
 }
 
 static int read_next(struct weir_docs_cursor *c, struct weir_error *err)
