@@ -21,7 +21,8 @@ enum {
 	LOOK_MS = 10000, /* without any event */
 	RETRY_MS = 1000, /* after an error of ours; doubled each time, */
 	RETRY_MAX_MS = 30000,
-	PLUGIN_TIMEOUT_MS = 5000,
+	PLUGIN_TIMEOUT_MS = 5000, /* at least */
+	PLUGIN_MARGIN_MS = 2000,  /* beyond the time that ADD may wait for its pod */
 };
 
 struct weir_keeper {
@@ -150,6 +151,14 @@ static void on_change(void *data, const char *name)
 		again_in(data, 0);
 }
 
+/* The plugin must not give up while weird still waits for the API server. */
+static unsigned plugin_timeout_ms(const struct weir_config *config)
+{
+	unsigned ms = config->cni.pod_timeout_ms + PLUGIN_MARGIN_MS;
+
+	return ms > PLUGIN_TIMEOUT_MS ? ms : PLUGIN_TIMEOUT_MS;
+}
+
 int weir_keeper_start(struct weird *d, struct weir_keeper **ret, struct weir_error *err)
 {
 	struct weir_keeper *k;
@@ -163,7 +172,7 @@ int weir_keeper_start(struct weird *d, struct weir_keeper **ret, struct weir_err
 		return weir_error_errno(err, ENOMEM, "chain");
 	k->d = d;
 	k->chain.state = WEIR_CHAIN_STATE_MAX; /* unlike any */
-	k->entry = weir_chain_entry(d->config->rpc, PLUGIN_TIMEOUT_MS,
+	k->entry = weir_chain_entry(d->config->rpc, plugin_timeout_ms(d->config),
 				    d->config->chain.on_unavailable == WEIR_ON_UNAVAILABLE_ALLOW);
 	uv_timer_init(d->loop, &k->timer);
 	k->timer.data = k;
