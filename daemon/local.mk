@@ -5,7 +5,8 @@ LIBDAEMON = daemon/libweird.a
 # What a program that contains the whole daemon links
 WEIRD_LIBS = $(LIBDAEMON) $(LIBPOLICY) $(LIBBACKENDS) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) \
 	$(MNL_LIBS) $(NFTNL_LIBS) $(NLROUTE_LIBS) $(ZMQ_LIBS) \
-	$(MSGPACK_LIBS) $(UV_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) -lpthread
+	$(MSGPACK_LIBS) $(UV_LIBS) $(MICROHTTPD_LIBS) $(CURL_LIBS) $(SYSTEMD_LIBS) $(RESOLV_LIBS) \
+	-lpthread
 noinst_LIBRARIES += daemon/libweird.a
 sbin_PROGRAMS += daemon/weird
 daemon_weird_SOURCES = daemon/main.c
@@ -44,6 +45,12 @@ daemon_libweird_a_SOURCES = \
 	daemon/config/file.c \
 	daemon/config/keys.c \
 	daemon/config/value.c \
+	daemon/dns/file.c \
+	daemon/dns/file.h \
+	daemon/dns/message.c \
+	daemon/dns/message.h \
+	daemon/dns/table.c \
+	daemon/dns/table.h \
 	daemon/endpoint/endpoint.h \
 	daemon/endpoint/file.c \
 	daemon/endpoint/file.h \
@@ -194,6 +201,8 @@ DAEMON_TESTS = \
 	tests/unit/daemon/cluster/pods \
 	tests/unit/daemon/cluster/sweep \
 	tests/unit/daemon/config/config \
+	tests/unit/daemon/dns/message \
+	tests/unit/daemon/dns/table \
 	tests/unit/daemon/kube/backoff \
 	tests/unit/daemon/kube/items \
 	tests/unit/daemon/kube/kubeconfig \
@@ -216,6 +225,10 @@ tests_unit_daemon_rpc_server_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(UV_
 	$(CMOCKA_LIBS)
 tests_unit_daemon_cluster_index_SOURCES = tests/unit/daemon/cluster/index.c
 tests_unit_daemon_cluster_index_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_daemon_dns_message_SOURCES = tests/unit/daemon/dns/message.c
+tests_unit_daemon_dns_message_LDADD = $(LIBDAEMON) $(LIBWEIR) $(RESOLV_LIBS) $(CMOCKA_LIBS)
+tests_unit_daemon_dns_table_SOURCES = tests/unit/daemon/dns/table.c
+tests_unit_daemon_dns_table_LDADD = $(LIBDAEMON) $(LIBWEIR) $(RESOLV_LIBS) $(CMOCKA_LIBS)
 tests_unit_daemon_kube_backoff_SOURCES = tests/unit/daemon/kube/backoff.c
 tests_unit_daemon_kube_backoff_LDADD = $(LIBDAEMON) $(CMOCKA_LIBS)
 tests_unit_daemon_kube_items_SOURCES = tests/unit/daemon/kube/items.c
@@ -252,10 +265,14 @@ tests_unit_daemon_config_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(
 endif
 
 if WEIR_FUZZERS
-FUZZERS += tests/fuzz/config tests/fuzz/items tests/fuzz/kubeconfig tests/fuzz/lines
+FUZZERS += tests/fuzz/config tests/fuzz/dns_message tests/fuzz/items tests/fuzz/kubeconfig \
+	tests/fuzz/lines
 endif
-EXTRA_DIST += tests/fuzz/corpus/config tests/fuzz/corpus/items tests/fuzz/corpus/kubeconfig \
-	tests/fuzz/corpus/lines
+EXTRA_DIST += tests/fuzz/corpus/config tests/fuzz/corpus/dns_message tests/fuzz/corpus/items \
+	tests/fuzz/corpus/kubeconfig tests/fuzz/corpus/lines
+tests_fuzz_dns_message_SOURCES = tests/fuzz/dns_message.c
+tests_fuzz_dns_message_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
+tests_fuzz_dns_message_LDADD = $(LIBDAEMON) $(LIBWEIR) $(RESOLV_LIBS)
 tests_fuzz_items_SOURCES = tests/fuzz/items.c
 tests_fuzz_items_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_items_LDADD = $(LIBDAEMON) $(CJSON_LIBS)
