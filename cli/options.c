@@ -31,6 +31,7 @@ const struct weirctl_option weirctl_options[WEIRCTL_OPTION_MAX] = {
 	[WEIRCTL_BIN_DIR] = { "bin-dir", 0, "PATH", "folder of CNI plugins (" WEIR_CHAIN_BIN_DIR ")" },
 	[WEIRCTL_ON_UNAVAILABLE] = { "on-unavailable", 0, "fail|allow", "what ADD does without weird (fail)" },
 	[WEIRCTL_TIMEOUT] = { "timeout", 0, "DURATION", "give up after so long (30s)" },
+	[WEIRCTL_FLOWS] = { "flows", 0, "FILE", "recorded flows: lines of flows -o json; - is stdin" },
 	[WEIRCTL_ROOT] = { "root", 0, "DIR", "look at the node whose root is there (/)" },
 };
 /* clang-format on */
