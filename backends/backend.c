@@ -150,6 +150,17 @@ int weir_backend_flows(struct weir_backend *b, const struct weir_flow_config *co
 	return r < 0 ? weir_error_prefix(err, r, "%s: flows", b->ops->name) : 0;
 }
 
+int weir_backend_answers(struct weir_backend *b, const struct weir_answer_config *config,
+			 struct weir_answer_source **ret, struct weir_error *err)
+{
+	int r;
+
+	if (!b->ops->answers)
+		return weir_error_set(err, EOPNOTSUPP, "%s: copies no DNS answers", b->ops->name);
+	r = b->ops->answers(config, ret, err);
+	return r < 0 ? weir_error_prefix(err, r, "%s: answers", b->ops->name) : 0;
+}
+
 int weir_backend_dump(struct weir_backend *b, FILE *out, struct weir_error *err)
 {
 	int r = b->ops->dump(b, out, err);

@@ -6,10 +6,14 @@ backends_libbackends_a_SOURCES = \
 	backends/bridge.c \
 	backends/fake/fake.c \
 	backends/fake/fake.h \
+	backends/flow/answers.c \
+	backends/flow/answers.h \
 	backends/flow/attr.h \
 	backends/flow/conntrack.c \
 	backends/flow/conntrack.h \
 	backends/flow/decode.c \
+	backends/flow/group.c \
+	backends/flow/group.h \
 	backends/flow/kernel.c \
 	backends/flow/kernel.h \
 	backends/flow/nflog.c \
@@ -20,12 +24,15 @@ backends_libbackends_a_SOURCES = \
 	backends/flow/setup.c \
 	backends/flow/socket.c \
 	backends/flow/socket.h \
+	backends/flow/stream.c \
+	backends/flow/stream.h \
 	backends/registry.c
 
 if WEIR_HAVE_NFTABLES
 backends_libbackends_a_SOURCES += \
 	backends/nftables/addresses.c \
 	backends/nftables/addresses.h \
+	backends/nftables/answers.c \
 	backends/nftables/apply.c \
 	backends/nftables/backend.c \
 	backends/nftables/classes.c \

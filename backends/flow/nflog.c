@@ -7,7 +7,6 @@
  */
 #include "backends/flow/nflog.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_compat.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "backends/flow/attr.h"
+#include "backends/flow/group.h"
 #include "backends/flow/packet.h"
 #include "backends/flow/prefix.h"
 
@@ -29,80 +29,26 @@
 
 #define MSG(type) ((NFNL_SUBSYS_ULOG << 8) | (type))
 
-struct config_request {
-	struct nlmsghdr head;
-	struct nfgenmsg group;
-	uint8_t attrs[128];
-};
-
-static void put(struct config_request *q, uint16_t type, const void *data, size_t len)
-{
-	struct nlattr head = { .nla_len = (uint16_t)(sizeof(head) + len), .nla_type = type };
-	uint8_t *p = (uint8_t *)q + q->head.nlmsg_len;
-
-	memcpy(p, &head, sizeof(head));
-	memcpy(p + sizeof(head), data, len);
-	q->head.nlmsg_len += NLA_ALIGN(head.nla_len);
-}
-
-static struct config_request config_request(uint16_t group)
-{
-	return (struct config_request){
-		.head = { .nlmsg_len = NLMSG_HDRLEN + sizeof(struct nfgenmsg),
-			  .nlmsg_type = MSG(NFULNL_MSG_CONFIG),
-			  .nlmsg_flags = NLM_F_REQUEST },
-		.group = { .nfgen_family = AF_UNSPEC,
-			   .version = NFNETLINK_V0,
-			   .res_id = htons(group) },
-	};
-}
-
-static int bind_group(struct weir_nflog *log, uint16_t group)
-{
-	struct nfulnl_msg_config_cmd cmd = { .command = NFULNL_CFG_CMD_BIND };
-	struct config_request q = config_request(group);
-
-	put(&q, NFULA_CFG_CMD, &cmd, sizeof(cmd));
-	return weir_nlsock_request(&log->sock, &q.head);
-}
-
-static int configure_group(struct weir_nflog *log, uint16_t group)
-{
-	struct nfulnl_msg_config_mode mode = { .copy_range = htonl(COPY_RANGE),
-					       .copy_mode = NFULNL_COPY_PACKET };
-	uint32_t size = htonl(KERNEL_BUFFER), threshold = htonl(QUEUE_THRESHOLD);
-	uint32_t timeout = htonl(QUEUE_TIMEOUT);
-	uint16_t flags = htons(NFULNL_CFG_F_SEQ);
-	struct config_request q = config_request(group);
-
-	put(&q, NFULA_CFG_MODE, &mode, sizeof(mode));
-	put(&q, NFULA_CFG_NLBUFSIZ, &size, sizeof(size));
-	put(&q, NFULA_CFG_QTHRESH, &threshold, sizeof(threshold));
-	put(&q, NFULA_CFG_TIMEOUT, &timeout, sizeof(timeout));
-	put(&q, NFULA_CFG_FLAGS, &flags, sizeof(flags));
-	return weir_nlsock_request(&log->sock, &q.head);
-}
-
 int weir_nflog_open(struct weir_nflog *log, const struct weir_flow_config *config,
 		    struct weir_error *err)
 {
+	const struct weir_nflog_group group = {
+		.number = config->nflog_group,
+		.copy = COPY_RANGE,
+		.buffer = KERNEL_BUFFER,
+		.threshold = QUEUE_THRESHOLD,
+		.timeout = QUEUE_TIMEOUT,
+	};
 	int r;
 
 	*log = (struct weir_nflog){ .sock = { .fd = -1 }, .sink = config->sink };
 	r = weir_nlsock_open(&log->sock, config->buffer, READ_SIZE, READ_BATCH, NULL, NULL, err);
 	if (r < 0)
 		return weir_error_prefix(err, r, "NFLOG");
-	r = bind_group(log, config->nflog_group);
-	if (r == 0)
-		r = configure_group(log, config->nflog_group);
+	r = weir_nflog_group_take(&log->sock, &group, err);
 	if (r < 0)
 		weir_nflog_close(log);
-	if (r == -EBUSY || (r == -EPERM && geteuid() == 0)) /* EPERM: it has another owner */
-		return weir_error_set(err, EBUSY,
-				      "NFLOG group %u is read by another process: stop it or "
-				      "configure another group",
-				      config->nflog_group);
-	return r < 0 ? weir_error_errno(err, -r, "NFLOG group %u", config->nflog_group) : 0;
+	return r;
 }
 
 void weir_nflog_close(struct weir_nflog *log)

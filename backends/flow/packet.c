@@ -70,21 +70,31 @@ static void decode_transport(struct cursor *c, struct weir_flow *flow)
 	t->dport = be16_at(c->p + 2);
 }
 
-static bool decode_ipv4(struct cursor c, struct weir_flow *flow)
+/* What is behind the packet's own end is padding of the link. */
+static void cut(struct cursor *c, size_t length)
+{
+	if (length < c->len)
+		c->len = length;
+}
+
+/* Leaves c at the transport header; empty where there is none, as in a later fragment. */
+static bool decode_ipv4(struct cursor *c, struct weir_flow *flow)
 {
 	struct weir_tuple *t = &flow->original;
 	bool later_fragment;
 
-	if (c.len < 20 || (c.p[0] & 15) < 5)
+	if (c->len < 20 || (c->p[0] & 15) < 5)
 		return false;
-	flow->length = be16_at(c.p + 2);
-	later_fragment = be16_at(c.p + 6) & 0x1FFF;
-	t->protocol = c.p[9];
+	flow->length = be16_at(c->p + 2);
+	later_fragment = be16_at(c->p + 6) & 0x1FFF;
+	t->protocol = c->p[9];
 	t->src.family = t->dst.family = AF_INET;
-	memcpy(t->src.bytes, c.p + 12, 4);
-	memcpy(t->dst.bytes, c.p + 16, 4);
-	if (skip(&c, (c.p[0] & 15) * 4u) && !later_fragment)
-		decode_transport(&c, flow);
+	memcpy(t->src.bytes, c->p + 12, 4);
+	memcpy(t->dst.bytes, c->p + 16, 4);
+	if (flow->length)
+		cut(c, flow->length);
+	if (!skip(c, (c->p[0] & 15) * 4u) || later_fragment)
+		c->len = 0;
 	return true;
 }
 
@@ -112,39 +122,87 @@ static bool skip_extension(struct cursor *c, uint8_t *next, bool *later_fragment
 	return false;
 }
 
-static bool decode_ipv6(struct cursor c, struct weir_flow *flow)
+static bool decode_ipv6(struct cursor *c, struct weir_flow *flow)
 {
 	struct weir_tuple *t = &flow->original;
 	bool later_fragment = false;
 
-	if (c.len < 40)
+	if (c->len < 40)
 		return false;
-	flow->length = 40u + be16_at(c.p + 4);
-	t->protocol = c.p[6];
+	flow->length = 40u + be16_at(c->p + 4);
+	t->protocol = c->p[6];
 	t->src.family = t->dst.family = AF_INET6;
-	memcpy(t->src.bytes, c.p + 8, 16);
-	memcpy(t->dst.bytes, c.p + 24, 16);
-	skip(&c, 40);
+	memcpy(t->src.bytes, c->p + 8, 16);
+	memcpy(t->dst.bytes, c->p + 24, 16);
+	if (flow->length > 40)
+		cut(c, flow->length);
+	skip(c, 40);
 	for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
-		if (!skip_extension(&c, &t->protocol, &later_fragment))
+		if (!skip_extension(c, &t->protocol, &later_fragment))
 			break;
 	}
-	if (!later_fragment)
-		decode_transport(&c, flow);
+	if (later_fragment)
+		c->len = 0;
 	return true;
+}
+
+static bool decode_network(struct cursor *c, struct weir_flow *flow)
+{
+	if (!c->len)
+		return false;
+	switch (c->p[0] >> 4) {
+	case 4:
+		return decode_ipv4(c, flow);
+	case 6:
+		return decode_ipv6(c, flow);
+	}
+	return false;
 }
 
 bool weir_packet_decode(const uint8_t *data, size_t len, struct weir_flow *ret)
 {
 	struct cursor c = { data, len };
 
-	if (!len)
+	if (!decode_network(&c, ret))
 		return false;
-	switch (data[0] >> 4) {
-	case 4:
-		return decode_ipv4(c, ret);
-	case 6:
-		return decode_ipv6(c, ret);
+	decode_transport(&c, ret);
+	return true;
+}
+
+static uint32_t be32_at(const uint8_t *p)
+{
+	return (uint32_t)be16_at(p) << 16 | be16_at(p + 2);
+}
+
+bool weir_packet_payload(const uint8_t *data, size_t len, struct weir_payload *ret)
+{
+	struct cursor c = { data, len };
+	struct weir_flow flow = { 0 };
+	size_t header;
+
+	if (!decode_network(&c, &flow))
+		return false;
+	decode_transport(&c, &flow);
+	*ret = (struct weir_payload){ .tuple = flow.original, .tcp_flags = flow.tcp_flags };
+	switch (flow.original.protocol) {
+	case WEIR_PROTO_UDP:
+		if (c.len < 8 || be16_at(c.p + 4) < 8)
+			return false;
+		cut(&c, be16_at(c.p + 4));
+		header = 8;
+		break;
+	case WEIR_PROTO_TCP:
+		if (c.len < 20 || (c.p[12] >> 4) < 5)
+			return false;
+		ret->tcp_seq = be32_at(c.p + 4);
+		header = (c.p[12] >> 4) * 4u;
+		break;
+	default:
+		return false;
 	}
-	return false;
+	if (!skip(&c, header))
+		return false;
+	ret->data = c.p;
+	ret->len = c.len;
+	return true;
 }

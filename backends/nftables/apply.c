@@ -36,8 +36,7 @@ static void plan_free(struct plan *p)
 	free(p->next.prefixes);
 	free(p->next.rulesets);
 	free(p->next.endpoints);
-	for (int f = 0; f < NFT_FAMILIES; f++)
-		nft_intervals_free(&p->next.guards[f]);
+	nft_ranges_free(&p->next);
 }
 
 static int make_next(struct nft *n, struct plan *p, struct step *s, bool prefixes_changed)
@@ -130,8 +129,8 @@ static int plan_changes(struct nft *n, const struct weir_changes *changes, struc
 	if (r == 0)
 		r = nft_endpoints_merge(&n->model, changes, &p->next.endpoints,
 					&p->next.n_endpoints);
-	for (int f = 0; f < NFT_FAMILIES && r == 0; f++)
-		r = nft_guards_make(changes, nft_family(f), &p->next.guards[f]);
+	if (r == 0)
+		r = nft_ranges_make(changes, &p->next);
 	return r < 0 ? weir_error_errno(err, -r, "plan") : nft_check_endpoints(&p->next, err);
 }
 
@@ -268,6 +267,7 @@ static int send_plan(struct nft *n, struct plan *p, struct weir_error *err)
 			return weir_error_errno(err, ENOMEM, "plan");
 	}
 	r = prepare(n, p, err);
+	nft_write_answers(n, &p->next, &commit);
 	if (r == 0)
 		r = nft_write_dispatch_changes(n, &n->model, &p->next, &commit, err);
 	return r < 0 ? r : nft_send(n, &commit, err);
@@ -302,8 +302,7 @@ static int take_over(struct nft *n, struct plan *p)
 	free(m->prefixes);
 	free(m->rulesets);
 	free(m->endpoints);
-	for (int f = 0; f < NFT_FAMILIES; f++)
-		nft_intervals_free(&m->guards[f]);
+	nft_ranges_free(m);
 	p->next.addresses = m->addresses;
 	*m = p->next;
 	p->next = (struct nft_model){ 0 };

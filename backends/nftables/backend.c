@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "backends/flow/answers.h"
 #include "backends/flow/kernel.h"
 #include "backends/nftables/nft.h"
 #include "backends/nftables/nftables.h"
@@ -49,6 +50,7 @@ static int open_nft(const struct weir_backend_config *config, struct weir_backen
 		return weir_error_errno(err, ENOMEM, "open");
 	n->base.ops = &weir_nftables_ops;
 	n->nflog_group = config->nflog_group;
+	n->answer_group = config->answer_group;
 	n->next_key = 1;
 	n->needs_full = true; /* the first apply reads the kernel */
 	r = nft_socket_open(&n->socket, err);
@@ -141,6 +143,7 @@ const struct weir_backend_ops weir_nftables_ops = {
 	.settle = settle,
 	.verify = verify,
 	.flows = weir_kernel_flows_open,
+	.answers = weir_kernel_answers_open,
 	.dump = dump,
 	.stats = stats,
 	.close = close_nft,

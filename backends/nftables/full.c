@@ -43,9 +43,7 @@ static int make_model(const struct weir_changes *changes, struct nft_model *m)
 		r = make_rulesets(m, changes);
 	if (r == 0)
 		r = nft_endpoints_merge(&nothing, changes, &m->endpoints, &m->n_endpoints);
-	for (int f = 0; f < NFT_FAMILIES && r == 0; f++)
-		r = nft_guards_make(changes, nft_family(f), &m->guards[f]);
-	return r;
+	return r < 0 ? r : nft_ranges_make(changes, m);
 }
 
 /* --- what nothing refers to yet ---------------------------------------------------- */
@@ -69,7 +67,7 @@ static int repair_skeleton(struct nft *n, const struct nft_contents *have, struc
 	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
 	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
 
-	nft_render_skeleton(n->nflog_group, &o, &rules);
+	nft_render_stable(n, &o, &rules);
 	if (o.failed || rules.failed)
 		return weir_error_errno(err, ENOMEM, "skeleton");
 	if (!have->exists)
@@ -186,7 +184,7 @@ static int mark_old(struct nft *n, const struct nft_contents *have)
 	WEIR_CLEANUP(nft_objects_free) struct nft_objects want = { 0 }, old = { 0 };
 	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
 
-	nft_render_skeleton(n->nflog_group, &want, &rules);
+	nft_render_stable(n, &want, &rules);
 	for (size_t i = 0; i < n->model.n_rulesets && !rules.failed; i++) {
 		nft_rules_free(&rules);
 		nft_render_ruleset(n->model.rulesets[i], n->nflog_group, &want, &rules);

@@ -18,8 +18,7 @@ void nft_model_free(struct nft_model *m)
 		nft_ruleset_free(&m->rulesets[i]);
 	free(m->rulesets);
 	free(m->endpoints);
-	for (int f = 0; f < NFT_FAMILIES; f++)
-		nft_intervals_free(&m->guards[f]);
+	nft_ranges_free(m);
 	*m = (struct nft_model){ 0 };
 }
 
@@ -100,18 +99,40 @@ int nft_prefixes_merge(const struct nft_model *m, const struct weir_changes *cha
 	return 0;
 }
 
-int nft_guards_make(const struct weir_changes *changes, uint8_t family, struct nft_intervals *ret)
+static int join(const struct weir_prefix *items, size_t n_items, uint8_t family,
+		struct nft_intervals *ret)
 {
-	WEIR_AUTO_FREE struct nft_prefix_value *list = calloc(changes->n_guards + 1, sizeof(*list));
+	WEIR_AUTO_FREE struct nft_prefix_value *list = calloc(n_items + 1, sizeof(*list));
 	size_t n = 0;
 
 	if (!list)
 		return -ENOMEM;
-	for (size_t i = 0; i < changes->n_guards; i++)
-		if (changes->guards[i].addr.family == family)
-			list[n++].prefix = changes->guards[i];
+	for (size_t i = 0; i < n_items; i++)
+		if (items[i].addr.family == family)
+			list[n++].prefix = items[i];
 	qsort(list, n, sizeof(*list), compare_prefixes);
 	return nft_intervals_flatten(list, n, ret);
+}
+
+int nft_ranges_make(const struct weir_changes *changes, struct nft_model *ret)
+{
+	int r = 0;
+
+	for (int f = 0; f < NFT_FAMILIES && r == 0; f++) {
+		r = join(changes->guards, changes->n_guards, nft_family(f), &ret->guards[f]);
+		if (r == 0)
+			r = join(changes->resolvers, changes->n_resolvers, nft_family(f),
+				 &ret->resolvers[f]);
+	}
+	return r;
+}
+
+void nft_ranges_free(struct nft_model *m)
+{
+	for (int f = 0; f < NFT_FAMILIES; f++) {
+		nft_intervals_free(&m->guards[f]);
+		nft_intervals_free(&m->resolvers[f]);
+	}
 }
 
 static int compare_endpoints(const void *a, const void *b)

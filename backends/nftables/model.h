@@ -46,7 +46,7 @@ struct nft_model {
 	size_t n_rulesets;
 	struct nft_endpoint *endpoints; /* by ascending address */
 	size_t n_endpoints;
-	struct nft_intervals guards[NFT_FAMILIES];
+	struct nft_intervals guards[NFT_FAMILIES], resolvers[NFT_FAMILIES];
 };
 
 void nft_model_free(struct nft_model *m);
@@ -73,8 +73,14 @@ const struct nft_class *nft_ruleset_class_of(const struct nft_ruleset *r,
 /* prefixes after the changes; -ENOMEM. */
 int nft_prefixes_merge(const struct nft_model *m, const struct weir_changes *changes,
 		       struct nft_prefix_value **ret, size_t *ret_n);
-/* Guard ranges of a family, joined. */
-int nft_guards_make(const struct weir_changes *changes, uint8_t family, struct nft_intervals *ret);
+/* Guard ranges and resolvers, joined. */
+int nft_ranges_make(const struct weir_changes *changes, struct nft_model *ret);
+void nft_ranges_free(struct nft_model *m);
+/* Are DNS answers to be copied? */
+static inline bool nft_model_listens(const struct nft_model *m)
+{
+	return m->resolvers[NFT_V4].n || m->resolvers[NFT_V6].n;
+}
 /* endpoints after the changes */
 int nft_endpoints_merge(const struct nft_model *m, const struct weir_changes *changes,
 			struct nft_endpoint **ret, size_t *ret_n);

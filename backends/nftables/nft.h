@@ -4,6 +4,7 @@
 #include "backends/nftables/readback.h"
 #include "backends/nftables/skeleton.h"
 #include "weir/backend.h"
+#include "weir/cleanup.h"
 
 /* Out of force, perhaps with a packet still in it. */
 struct nft_garbage {
@@ -14,7 +15,7 @@ struct nft_garbage {
 
 struct nft {
 	struct weir_backend base;
-	uint16_t nflog_group;
+	uint16_t nflog_group, answer_group;
 	struct nft_socket socket;
 	struct nft_model model; /* in force */
 	uint32_t next_key;	/* of the next ruleset version */
@@ -23,6 +24,12 @@ struct nft {
 	struct nft_element_counts elements;
 	uint64_t repairs;
 };
+
+/* answers.c: chains that copy DNS answers. All that stands whatever the policies are; */
+void nft_render_answers(uint16_t group, struct nft_objects *o, struct nft_rules *rules);
+void nft_render_stable(const struct nft *n, struct nft_objects *o, struct nft_rules *rules);
+/* they come or go with the step from the model in force to the next. */
+void nft_write_answers(struct nft *n, const struct nft_model *next, struct nft_batch *b);
 
 /* apply.c: from the mirror, by differences */
 int nft_apply_changes(struct nft *n, const struct weir_changes *changes, struct weir_error *err);

@@ -174,13 +174,15 @@ int nft_write_dispatch_changes(struct nft *n, const struct nft_model *have,
 			nft_elems_write(b, name, &gone, &come, &n->elements);
 		}
 	}
-	for (int f = 0; f < NFT_FAMILIES && r == 0; f++) {
-		WEIR_CLEANUP(nft_elems_free) struct nft_elems old = { 0 }, new = { 0 };
+	for (int kind = NFT_GUARD; kind < NFT_DISPATCH_KINDS; kind++) {
+		for (int f = 0; f < NFT_FAMILIES && r == 0; f++) {
+			WEIR_CLEANUP(nft_elems_free) struct nft_elems old = { 0 }, new = { 0 };
 
-		nft_render_guards(&have->guards[f], f, &old);
-		nft_render_guards(&want->guards[f], f, &new);
-		nft_dispatch_set(NFT_GUARD, f, name);
-		r = nft_write_diff(n, name, &old, &new, true, b, err);
+			nft_render_dispatch(have, kind, f, &old);
+			nft_render_dispatch(want, kind, f, &new);
+			nft_dispatch_set(kind, f, name);
+			r = nft_write_diff(n, name, &old, &new, true, b, err);
+		}
 	}
 	return r;
 }
@@ -197,7 +199,7 @@ int nft_repair_dispatch(struct nft *n, const struct nft_model *want, struct nft_
 
 			nft_render_dispatch(want, kind, f, &elems);
 			nft_dispatch_set(kind, f, name);
-			r = nft_write_diff(n, name, NULL, &elems, kind == NFT_GUARD, b, err);
+			r = nft_write_diff(n, name, NULL, &elems, kind >= NFT_GUARD, b, err);
 		}
 	}
 	return r;

@@ -20,7 +20,7 @@ bool nft_is_usable(const struct nft *n, const struct nft_contents *have)
 		return true;
 	if (strcmp(have->comment, NFT_TABLE_COMMENT) != 0)
 		return false;
-	nft_render_skeleton(n->nflog_group, &o, &rules);
+	nft_render_stable(n, &o, &rules);
 	for (size_t i = 0; i < o.n_sets; i++)
 		if (nft_find_set(&have->objects, o.sets[i].name) &&
 		    !nft_has_set(&have->objects, &o.sets[i]))

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <libnftnl/expr.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -143,6 +144,26 @@ void nft_match_ct_state(struct nft_rules *rules, uint32_t bits)
 	compare(rules, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
+static void load_ct(struct nft_rules *rules, uint32_t key, int direction)
+{
+	struct nftnl_expr *e = append(rules, "ct");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, NFT_REG_1);
+	if (direction >= 0)
+		nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, (uint8_t)direction);
+}
+
+void nft_match_ct_reply(struct nft_rules *rules)
+{
+	uint8_t reply = IP_CT_DIR_REPLY;
+
+	load_ct(rules, NFT_CT_DIRECTION, -1);
+	compare(rules, NFT_CMP_EQ, &reply, sizeof(reply));
+}
+
 void nft_match_l4proto(struct nft_rules *rules, uint8_t protocol)
 {
 	load_meta(rules, NFT_META_L4PROTO);
@@ -188,6 +209,14 @@ void nft_match_icmp_types(struct nft_rules *rules, uint8_t first, uint8_t last)
 	between(rules, &first, &last, 1);
 }
 
+void nft_match_sport(struct nft_rules *rules, uint16_t port)
+{
+	uint16_t value = htons(port);
+
+	load_payload(rules, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, &value, sizeof(value));
+}
+
 void nft_match_dports(struct nft_rules *rules, uint16_t first, uint16_t last)
 {
 	uint16_t from = htons(first), to = htons(last);
@@ -209,11 +238,28 @@ void nft_match_addr_set(struct nft_rules *rules, uint8_t family, bool source, co
 	look_up(rules, set);
 }
 
-void nft_match_addr_pair_set(struct nft_rules *rules, uint8_t family, const char *set)
+static void match_pair_set(struct nft_rules *rules, uint8_t family, bool source, const char *set)
 {
 	nft_match_family(rules, family);
-	load_address(rules, family, true, NFT_REG_1);
+	load_address(rules, family, source, NFT_REG_1);
 	load_address(rules, family, false, family == AF_INET ? NFT_REG32_01 : NFT_REG_2);
+	look_up(rules, set);
+}
+
+void nft_match_addr_pair_set(struct nft_rules *rules, uint8_t family, const char *set)
+{
+	match_pair_set(rules, family, true, set);
+}
+
+void nft_match_same_addr_pair_set(struct nft_rules *rules, uint8_t family, const char *set)
+{
+	match_pair_set(rules, family, false, set);
+}
+
+void nft_match_asked_set(struct nft_rules *rules, uint8_t family, const char *set)
+{
+	nft_match_family(rules, family);
+	load_ct(rules, family == AF_INET ? NFT_CT_DST_IP : NFT_CT_DST_IP6, IP_CT_DIR_ORIGINAL);
 	look_up(rules, set);
 }
 
@@ -257,6 +303,14 @@ void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t ta
 	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, group);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, LOG_SNAPLEN);
 	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_QTHRESHOLD, LOG_THRESHOLD);
+}
+
+void nft_copy(struct nft_rules *rules, uint16_t group)
+{
+	struct nftnl_expr *e = append(rules, "log");
+
+	if (e)
+		nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, group);
 }
 
 struct text {

@@ -32,24 +32,36 @@ void nft_rules_free(struct nft_rules *rules);
 void nft_rule_begin(struct nft_rules *rules, const char *chain);
 
 /* Matches. Addresses: the family's nfproto first. */
+/* bits: NFT_STATE_BIT(IP_CT_ESTABLISHED), ... as nft_ct.c has them */
+#define NFT_STATE_BIT(info) (1u << ((info) % IP_CT_IS_REPLY + 1))
 void nft_match_ct_state(struct nft_rules *rules, uint32_t bits);
+/* The packet goes the way back. */
+void nft_match_ct_reply(struct nft_rules *rules);
 void nft_match_l4proto(struct nft_rules *rules, uint8_t protocol);
 void nft_match_family(struct nft_rules *rules, uint8_t family);
 void nft_match_loopback(struct nft_rules *rules);
 void nft_match_hoplimit(struct nft_rules *rules, uint8_t limit);
 void nft_match_icmp_types(struct nft_rules *rules, uint8_t first, uint8_t last);
+void nft_match_sport(struct nft_rules *rules, uint16_t port);
 void nft_match_dports(struct nft_rules *rules, uint16_t first, uint16_t last);
 void nft_match_dport_set(struct nft_rules *rules, const char *set);
 
 /* source: the packet's source address, else its destination */
 void nft_match_addr_set(struct nft_rules *rules, uint8_t family, bool source, const char *set);
 void nft_match_addr_pair_set(struct nft_rules *rules, uint8_t family, const char *set);
+/* destination . destination: the destination has an entry of its own */
+void nft_match_same_addr_pair_set(struct nft_rules *rules, uint8_t family, const char *set);
+/* the address that the connection was opened to, before DNAT */
+void nft_match_asked_set(struct nft_rules *rules, uint8_t family, const char *set);
 void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const char *map);
 
 /* Ends. chain is for NFT_JUMP and NFT_GOTO. */
 void nft_verdict(struct nft_rules *rules, int code, const char *chain);
 void nft_count(struct nft_rules *rules);
 void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t tag, uint16_t group);
+
+/* All of the packet, to the reader of the group at once. */
+void nft_copy(struct nft_rules *rules, uint16_t group);
 
 /* A rule as text, without what the kernel adds to it (handle, counts). malloc'd. */
 char *nft_rule_text(const struct nftnl_rule *rule);

@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define STATE_BIT(info) (1u << ((info) % IP_CT_IS_REPLY + 1)) /* as nft_ct.c has it */
-
 static const char *const directions[] = {
 	[WEIR_INGRESS] = "ingress",
 	[WEIR_EGRESS] = "egress",
@@ -30,10 +28,8 @@ static const char *const pending[] = {
 void nft_dispatch_set(int kind, int f, char *ret)
 {
 	static const char *const names[] = {
-		[WEIR_INGRESS] = "ingress",
-		[WEIR_EGRESS] = "egress",
-		[NFT_SELF] = "self",
-		[NFT_GUARD] = "guard",
+		[WEIR_INGRESS] = "ingress", [WEIR_EGRESS] = "egress",	 [NFT_SELF] = "self",
+		[NFT_GUARD] = "guard",	    [NFT_RESOLVER] = "resolver",
 	};
 
 	snprintf(ret, NFT_NAME_LEN, "%s%c", names[kind], f == NFT_V4 ? '4' : '6');
@@ -45,11 +41,11 @@ static void render_first(struct nft_rules *rules, const char *chain)
 	static const uint8_t icmp[] = { WEIR_PROTO_ICMP, WEIR_PROTO_ICMPV6 };
 
 	nft_rule_begin(rules, chain);
-	nft_match_ct_state(rules, STATE_BIT(IP_CT_ESTABLISHED));
+	nft_match_ct_state(rules, NFT_STATE_BIT(IP_CT_ESTABLISHED));
 	nft_verdict(rules, NF_ACCEPT, NULL);
 	for (size_t i = 0; i < sizeof(icmp); i++) {
 		nft_rule_begin(rules, chain);
-		nft_match_ct_state(rules, STATE_BIT(IP_CT_RELATED));
+		nft_match_ct_state(rules, NFT_STATE_BIT(IP_CT_RELATED));
 		nft_match_l4proto(rules, icmp[i]);
 		nft_verdict(rules, NF_ACCEPT, NULL);
 	}
@@ -115,10 +111,9 @@ static void render_dispatch(int direction, uint16_t nflog_group, struct nft_rule
 void nft_render_skeleton(uint16_t nflog_group, struct nft_objects *o, struct nft_rules *rules)
 {
 	static const uint8_t set_kinds[] = {
-		[WEIR_INGRESS] = NFT_SET_ADDR_VMAP,
-		[WEIR_EGRESS] = NFT_SET_ADDR_VMAP,
-		[NFT_SELF] = NFT_SET_ADDR_PAIRS,
-		[NFT_GUARD] = NFT_SET_PREFIXES,
+		[WEIR_INGRESS] = NFT_SET_ADDR_VMAP, [WEIR_EGRESS] = NFT_SET_ADDR_VMAP,
+		[NFT_SELF] = NFT_SET_ADDR_PAIRS,    [NFT_GUARD] = NFT_SET_PREFIXES,
+		[NFT_RESOLVER] = NFT_SET_PREFIXES,
 	};
 	char name[NFT_NAME_LEN];
 
@@ -160,19 +155,20 @@ void nft_render_self(const struct nft_endpoint *e, struct nft_elems *ret)
 	nft_elems_add(ret, key, 2 * size, NULL);
 }
 
-void nft_render_guards(const struct nft_intervals *guards, int f, struct nft_elems *ret)
+static void render_ranges(const struct nft_intervals *ranges, int f, struct nft_elems *ret)
 {
-	for (size_t i = 0; i < guards->n; i++)
-		nft_elems_add_range(ret, guards->items[i].first, guards->items[i].last,
+	for (size_t i = 0; i < ranges->n; i++)
+		nft_elems_add_range(ret, ranges->items[i].first, ranges->items[i].last,
 				    f == NFT_V4 ? 4 : 16, NULL);
-	nft_elems_sort(ret);
 }
 
 void nft_render_dispatch(const struct nft_model *m, int kind, int f, struct nft_elems *ret)
 {
 	if (kind == NFT_GUARD)
-		nft_render_guards(&m->guards[f], f, ret);
-	for (size_t i = 0; i < m->n_endpoints && kind != NFT_GUARD; i++) {
+		render_ranges(&m->guards[f], f, ret);
+	if (kind == NFT_RESOLVER)
+		render_ranges(&m->resolvers[f], f, ret);
+	for (size_t i = 0; i < m->n_endpoints && kind < NFT_GUARD; i++) {
 		if (nft_family_index(&m->endpoints[i].addr) != f)
 			continue;
 		if (kind == NFT_SELF)

@@ -140,7 +140,7 @@ int nft_verify(struct nft *n, const struct weir_addr *addr, struct weir_error *e
 		return r;
 	if (addr && !nft_model_endpoint(&n->model, addr))
 		differs(&c, "endpoint", "of this address", "was never applied");
-	nft_render_skeleton(n->nflog_group, &o, &rules);
+	nft_render_stable(n, &o, &rules);
 	check_rules(&c, &o, &rules, &have);
 	r = check_dispatch(&c, &have);
 	for (size_t i = 0; i < n->model.n_rulesets && r == 0; i++)

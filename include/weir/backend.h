@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "weir/answer.h"
 #include "weir/error.h"
 #include "weir/flow.h"
 #include "weir/ruleset.h"
@@ -21,8 +22,9 @@
 struct weir_backend;
 
 struct weir_backend_config {
-	const char *name;     /* for messages */
-	uint16_t nflog_group; /* where denied packets are reported */
+	const char *name;      /* for messages */
+	uint16_t nflog_group;  /* where denied packets are reported */
+	uint16_t answer_group; /* where DNS answers are copied to */
 };
 
 struct weir_backend_stats {
@@ -63,6 +65,11 @@ struct weir_backend_ops {
 	/* Kernel flow events (flow.h). NULL slot: this backend has none. */
 	int (*flows)(const struct weir_flow_config *config, struct weir_flow_source **ret,
 		     struct weir_error *err);
+
+	/* Copies of DNS answers, while the changes applied name resolvers. NULL slot:
+	 * this backend copies none. */
+	int (*answers)(const struct weir_answer_config *config, struct weir_answer_source **ret,
+		       struct weir_error *err);
 
 	/* What the kernel holds, for a person to read. */
 	int (*dump)(struct weir_backend *b, FILE *out, struct weir_error *err);
@@ -105,6 +112,8 @@ int weir_backend_verify(struct weir_backend *b, const struct weir_addr *addr,
 			struct weir_error *err);
 int weir_backend_flows(struct weir_backend *b, const struct weir_flow_config *config,
 		       struct weir_flow_source **ret, struct weir_error *err);
+int weir_backend_answers(struct weir_backend *b, const struct weir_answer_config *config,
+			 struct weir_answer_source **ret, struct weir_error *err);
 int weir_backend_dump(struct weir_backend *b, FILE *out, struct weir_error *err);
 void weir_backend_stats(const struct weir_backend *b, struct weir_backend_stats *ret);
 int weir_backend_purge(const struct weir_backend_config *config, const char *name,

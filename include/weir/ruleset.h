@@ -112,4 +112,8 @@ struct weir_changes {
 	 * pass. Always the whole list. */
 	size_t n_guards;
 	const struct weir_prefix *guards;
+	/* DNS answers to endpoints that had asked one of these are copied to whoever
+	 * opened the backend's answers. None: nothing is copied. Always the whole list. */
+	size_t n_resolvers;
+	const struct weir_prefix *resolvers;
 };
