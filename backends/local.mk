@@ -94,8 +94,10 @@ tests_unit_backends_nftables_SOURCES = tests/unit/backends/nftables.c
 tests_unit_backends_nftables_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
 endif
 
-check_PROGRAMS += tests/unit/backends/flow/kernel
-TESTS += tests/unit/backends/flow/kernel
+check_PROGRAMS += tests/unit/backends/flow/kernel tests/unit/backends/flow/stream
+TESTS += tests/unit/backends/flow/kernel tests/unit/backends/flow/stream
+tests_unit_backends_flow_stream_SOURCES = tests/unit/backends/flow/stream.c
+tests_unit_backends_flow_stream_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(CMOCKA_LIBS)
 tests_unit_backends_flow_kernel_SOURCES = tests/unit/backends/flow/kernel.c \
 	tests/unit/backends/flow/traffic.h
 tests_unit_backends_flow_kernel_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(CMOCKA_LIBS)

@@ -26,7 +26,9 @@
 
 #define LIST_MUST_WORK "nft list ruleset >/dev/null && nft -j list ruleset >/dev/null"
 
-static const struct weir_backend_config config = { .name = "test", .nflog_group = 7 };
+static const struct weir_backend_config config = { .name = "test",
+						   .nflog_group = 7,
+						   .answer_group = 8 };
 
 static struct weir_policy policy = { .namespace_ = "shop", .name = "web" };
 static const struct weir_policy *const policies[] = { &policy };
@@ -121,10 +123,13 @@ struct world {
 	uint32_t rulesets[2 * ADDRESSES][2]; /* endpoints are the first 10 */
 	bool endpoint[2 * ADDRESSES];
 	bool exists[RULESETS];
+	size_t resolvers; /* how many of them; 0: nobody listens */
 	int fallback[RULESETS], peers[RULESETS][IDENTITIES + PREFIXES]; /* -1: not named */
 };
 
 static const char *const prefixes[PREFIXES] = { "10.0.0.0/8", "10.0.0.16/28", "fd00::/64" };
+
+static const char *const resolvers[] = { "10.96.0.10/32", "192.0.2.0/24", "fd96::10/128" };
 
 static const struct weir_class *class_of(int i)
 {
@@ -161,6 +166,8 @@ static void shuffle(struct world *w)
 	}
 	if (rand() % 8 == 0)
 		w->exists[r] = !w->exists[r];
+	if (rand() % 4 == 0)
+		w->resolvers = (size_t)(rand() % 4);
 	for (int i = 0; i < 10; i++) {
 		int at = i % 2 ? i : ADDRESSES + i;
 
@@ -184,7 +191,7 @@ struct change_space {
 	struct weir_ruleset_change ruleset_changes[RULESETS];
 	struct weir_class_change peers[RULESETS][IDENTITIES + PREFIXES];
 	struct weir_endpoint_change endpoints[2 * ADDRESSES];
-	struct weir_prefix guard[2];
+	struct weir_prefix guard[2], resolvers[3];
 };
 
 static int by_prefix(const void *a, const void *b)
@@ -247,6 +254,10 @@ static void make_changes(struct change_space *s, const struct world *was, const 
 	*s = (struct change_space){ .guard = { prefix("10.0.0.0/24"), prefix("fd00::/120") } };
 	s->changes.guards = s->guard;
 	s->changes.n_guards = 2;
+	for (size_t i = 0; i < is->resolvers; i++)
+		s->resolvers[i] = prefix(resolvers[i]);
+	s->changes.resolvers = s->resolvers;
+	s->changes.n_resolvers = is->resolvers;
 	address_changes(s, was, is);
 	ruleset_changes(s, was, is);
 	for (unsigned i = 0; i < 2 * ADDRESSES; i++) {
