@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of commands. Each is a file cmd-NAME.c. */
+#include "cli/records.h"
 #include "cli/weirctl.h"
 
 #define FLOW_OPTIONS                                                                               \
@@ -9,32 +10,36 @@
 #define EXPLAIN_OPTIONS                                                                            \
 	(WEIRCTL_BIT(WEIRCTL_FROM) | WEIRCTL_BIT(WEIRCTL_TO) | WEIRCTL_BIT(WEIRCTL_PORT))
 
+#define SIMULATE_OPTIONS (WEIRCTL_BIT(WEIRCTL_WITHOUT) | WEIRCTL_RECORDS_OPTIONS)
+
 #define CHAIN_OPTIONS                                                                              \
 	(WEIRCTL_BIT(WEIRCTL_DIR) | WEIRCTL_BIT(WEIRCTL_PLUGIN) | WEIRCTL_BIT(WEIRCTL_BIN_DIR) |   \
 	 WEIRCTL_BIT(WEIRCTL_ON_UNAVAILABLE) | WEIRCTL_BIT(WEIRCTL_TIMEOUT))
 
 /* clang-format off */
 const struct weirctl_command weirctl_commands[] = {
-	{ "status", "is the node in sync, what does it enforce, what was lost", NULL,
+	{ "status", "is the node in sync, what does it enforce, what was lost", NULL, NULL,
 	  0, weirctl_status },
-	{ "endpoints", "pods of this node, and whether policy is enforced on them", NULL,
+	{ "endpoints", "pods of this node, and whether policy is enforced on them", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE) | WEIRCTL_BIT(WEIRCTL_UNMANAGED), weirctl_endpoints },
-	{ "policies", "policies, how many local pods each selects, and what was refused", NULL,
+	{ "policies", "policies, how many local pods each selects, and what was refused", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_policies },
-	{ "identities", "the numbers that stand for labels and prefixes", NULL,
+	{ "identities", "the numbers that stand for labels and prefixes", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_identities },
-	{ "flows", "connections, allowed and denied, and why; -f follows them live", NULL,
+	{ "flows", "connections, allowed and denied, and why; -f follows them live", NULL, NULL,
 	  FLOW_OPTIONS, weirctl_flows },
-	{ "explain", "would this connection be allowed, and which rule decides", NULL,
+	{ "explain", "would this connection be allowed, and which rule decides", NULL, NULL,
 	  EXPLAIN_OPTIONS, weirctl_explain },
-	{ "wait", "until every change made before is in force in the kernel", NULL,
+	{ "simulate", "what would change with the policies of these files or folders", NULL,
+	  "FILE...", SIMULATE_OPTIONS, weirctl_simulate },
+	{ "wait", "until every change made before is in force in the kernel", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_TIMEOUT), weirctl_wait },
-	{ "chain", "weir in the CNI chain of this node", "install|remove|status",
+	{ "chain", "weir in the CNI chain of this node", "install|remove|status", NULL,
 	  CHAIN_OPTIONS, weirctl_chain },
-	{ "doctor", "is this node fit for weir, which backend is right, what to do", NULL,
+	{ "doctor", "is this node fit for weir, which backend is right, what to do", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_ROOT), weirctl_doctor },
-	{ "dump", "what the kernel holds, as the backend reads it", NULL,
+	{ "dump", "what the kernel holds, as the backend reads it", NULL, NULL,
 	  0, weirctl_dump },
-	{ NULL, NULL, NULL, 0, NULL },
+	{ NULL, NULL, NULL, NULL, 0, NULL },
 };
 /* clang-format on */

@@ -11,6 +11,7 @@ cli_libcli_a_SOURCES = \
 	cli/cmd-flows.c \
 	cli/cmd-identities.c \
 	cli/cmd-policies.c \
+	cli/cmd-simulate.c \
 	cli/cmd-status.c \
 	cli/cmd-wait.c \
 	cli/commands.c \
@@ -37,6 +38,10 @@ cli_libcli_a_SOURCES = \
 	cli/output.c \
 	cli/records.c \
 	cli/records.h \
+	cli/simulate/files.c \
+	cli/simulate/flows.c \
+	cli/simulate/simulate.h \
+	cli/simulate/text.c \
 	cli/table.c \
 	cli/table.h \
 	cli/weirctl.h \

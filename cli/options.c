@@ -32,6 +32,7 @@ const struct weirctl_option weirctl_options[WEIRCTL_OPTION_MAX] = {
 	[WEIRCTL_ON_UNAVAILABLE] = { "on-unavailable", 0, "fail|allow", "what ADD does without weird (fail)" },
 	[WEIRCTL_TIMEOUT] = { "timeout", 0, "DURATION", "give up after so long (30s)" },
 	[WEIRCTL_FLOWS] = { "flows", 0, "FILE", "recorded flows: lines of flows -o json; - is stdin" },
+	[WEIRCTL_WITHOUT] = { "without", 0, "POLICY", "as if KIND/[NAMESPACE/]NAME, ... were deleted" },
 	[WEIRCTL_ROOT] = { "root", 0, "DIR", "look at the node whose root is there (/)" },
 };
 /* clang-format on */
@@ -64,9 +65,10 @@ static void print_options(FILE *out, unsigned which)
 void weirctl_usage(FILE *out, const struct weirctl_command *command)
 {
 	if (command) {
-		fprintf(out, "usage: weirctl [options] %s%s%s%s\n%s\n", command->name,
+		fprintf(out, "usage: weirctl [options] %s%s%s%s%s%s\n%s\n", command->name,
 			command->verbs ? " " : "", command->verbs ?: "",
-			command->options ? " [command options]" : "", command->summary);
+			command->options ? " [command options]" : "", command->operands ? " " : "",
+			command->operands ?: "", command->summary);
 		if (command->options) {
 			fputs("\ncommand options:\n", out);
 			print_options(out, command->options);
@@ -188,7 +190,7 @@ static bool is_verb(const char *verbs, const char *word)
 	return false;
 }
 
-/* What follows the command: its verb, if it has some, and nothing else. */
+/* What follows the command: its verb, if it has some, and its operands. */
 static int read_operands(struct weirctl *ctl, const struct weirctl_command *command, char **words,
 			 struct weir_error *err)
 {
@@ -200,7 +202,8 @@ static int read_operands(struct weirctl *ctl, const struct weirctl_command *comm
 					      command->verbs);
 		ctl->verb = *words++;
 	}
-	if (*words)
+	ctl->operands = words;
+	if (*words && !command->operands)
 		return weir_error_set(err, EINVAL, "%s: what is \"%s\"? see weirctl %s --help",
 				      command->name, *words, command->name);
 	return 0;

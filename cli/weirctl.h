@@ -35,6 +35,7 @@ enum weirctl_option_id {
 	WEIRCTL_ON_UNAVAILABLE,
 	WEIRCTL_ROOT,
 	WEIRCTL_FLOWS,
+	WEIRCTL_WITHOUT,
 	WEIRCTL_OPTION_MAX
 };
 
@@ -53,6 +54,7 @@ enum weirctl_format { WEIRCTL_TABLE, WEIRCTL_JSON, WEIRCTL_YAML, WEIRCTL_FORMAT_
 struct weirctl {
 	const char *values[WEIRCTL_OPTION_MAX]; /* as given; "" for one without argument; NULL: not
 						   given */
+	char **operands;			/* of a command that takes some; ended by NULL */
 	const char *verb;			/* of a command that has some, else NULL */
 	const char *socket;
 	enum weirctl_format format;
@@ -62,8 +64,9 @@ struct weirctl {
 
 struct weirctl_command {
 	const char *name, *summary;
-	const char *verbs; /* "install|remove|status": one of them must follow; NULL: none may */
-	unsigned options;  /* WEIRCTL_BIT() of those it takes beside the global ones */
+	const char *verbs;    /* "install|remove|status": one of them must follow; NULL: none may */
+	const char *operands; /* "FILE...": words may follow; NULL: none may */
+	unsigned options;     /* WEIRCTL_BIT() of those it takes beside the global ones */
 	/* enum weirctl_exit, or -errno with the reason in err */
 	int (*run)(struct weirctl *ctl, struct weir_error *err);
 };
@@ -77,6 +80,7 @@ int weirctl_explain(struct weirctl *ctl, struct weir_error *err);
 int weirctl_flows(struct weirctl *ctl, struct weir_error *err);
 int weirctl_identities(struct weirctl *ctl, struct weir_error *err);
 int weirctl_policies(struct weirctl *ctl, struct weir_error *err);
+int weirctl_simulate(struct weirctl *ctl, struct weir_error *err);
 int weirctl_status(struct weirctl *ctl, struct weir_error *err);
 int weirctl_wait(struct weirctl *ctl, struct weir_error *err);
 

@@ -126,6 +126,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/query/methods.c \
 	daemon/query/policies.c \
 	daemon/query/query.h \
+	daemon/query/simulate.c \
 	daemon/query/status.c \
 	daemon/query/wait.c \
 	daemon/query/words.c \
@@ -153,6 +154,15 @@ daemon_libweird_a_SOURCES = \
 	daemon/rpc/request.h \
 	daemon/rpc/server.c \
 	daemon/rpc/server.h \
+	daemon/simulate/child.c \
+	daemon/simulate/compile.c \
+	daemon/simulate/flows.c \
+	daemon/simulate/groups.c \
+	daemon/simulate/overlay.c \
+	daemon/simulate/pairs.c \
+	daemon/simulate/question.c \
+	daemon/simulate/report.c \
+	daemon/simulate/simulate.h \
 	daemon/source/broken.c \
 	daemon/source/catalog.c \
 	daemon/source/files.c \

@@ -26,6 +26,7 @@
 #include "daemon/query/query.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/report/report.h"
+#include "daemon/simulate/simulate.h"
 #include "daemon/source/source.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
@@ -241,6 +242,7 @@ static int open_rpc(struct weird *d, struct weir_error *err)
 
 static void close_rpc(struct weird *d)
 {
+	weir_simulation_stop(d);
 	weir_rpc_server_stop(&d->rpc);
 }
 

@@ -24,6 +24,7 @@ struct weir_node_addrs;	 /* daemon/node/addrs.h */
 struct weird_numbering;	 /* daemon/flows.c */
 struct weir_keeper;	 /* daemon/chain/chain.h */
 struct weir_cni_pending; /* daemon/cni/pending.c */
+struct weir_simulation;	 /* daemon/simulate/simulate.h */
 
 struct weird {
 	uv_loop_t *loop;
@@ -42,9 +43,10 @@ struct weird {
 	struct weir_keeper *keeper; /* of the CNI chain; NULL: not managed */
 	struct weir_http *http;
 	struct weir_node_addrs *node_addrs;
-	struct weir_cni_pending *pending;  /* ADDs that wait for their pod */
-	struct weird_numbering *numbering; /* of flow records */
-	int64_t started;		   /* seconds since the epoch */
-	char boot[40];			   /* boot id of the node */
+	struct weir_cni_pending *pending;   /* ADDs that wait for their pod */
+	struct weir_simulation *simulation; /* the one that runs; else NULL */
+	struct weird_numbering *numbering;  /* of flow records */
+	int64_t started;		    /* seconds since the epoch */
+	char boot[40];			    /* boot id of the node */
 	bool isolate_unknown; /* nothing passes from and to endpoints the source does not know */
 };

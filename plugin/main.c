@@ -16,8 +16,8 @@
 #include "weir/rpc.h"
 #include "weir/version.h"
 
-/* Room is left for what the request has around it. */
-#define NETCONF_MAX (WEIR_RPC_REQUEST_MAX - 64 * 1024)
+/* Far below WEIR_RPC_REQUEST_MAX: the request has more around it. */
+#define NETCONF_MAX (1024 * 1024)
 
 static const char *env(const char *name)
 {

@@ -23,8 +23,8 @@ EXTRA_DIST += tests/e2e/streams.py
 EXTRA_DIST += tests/debian.sh
 dist_check_SCRIPTS += tests/structure.py
 TESTS += tests/structure.py
-dist_check_SCRIPTS += tests/e2e/weirctl.py
-TESTS += tests/e2e/weirctl.py
+dist_check_SCRIPTS += tests/e2e/policytools.py tests/e2e/weirctl.py
+TESTS += tests/e2e/policytools.py tests/e2e/weirctl.py
 # NetworkPolicy v1 held against an evaluator written apart from the compiler.
 TEST_WORLD = tests/oracle/oracle.c tests/oracle/oracle.h tests/oracle/world.c tests/oracle/world.h
 check_PROGRAMS += tests/oracle/judge

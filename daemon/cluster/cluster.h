@@ -109,6 +109,10 @@ const struct weir_policy *weir_cluster_policy(const struct weir_cluster *c, cons
 					      const char *ns, const char *name);
 
 /* fn for each, in no particular order; ends early when fn returns non-zero. */
+int weir_cluster_each_namespace(const struct weir_cluster *c,
+				int (*fn)(void *data, const struct weir_namespace *ns), void *data);
+int weir_cluster_each_node(const struct weir_cluster *c,
+			   int (*fn)(void *data, const struct weir_node *node), void *data);
 int weir_cluster_each_policy(const struct weir_cluster *c,
 			     int (*fn)(void *data, const struct weir_policy *p), void *data);
 int weir_cluster_each_pod(const struct weir_cluster *c,

@@ -116,6 +116,29 @@ const struct weir_namespace *weir_cluster_namespace(const struct weir_cluster *c
 	return find(c, WEIR_OBJECT_NAMESPACE, NULL, name);
 }
 
+int weir_cluster_each_namespace(const struct weir_cluster *c,
+				int (*fn)(void *data, const struct weir_namespace *ns), void *data)
+{
+	const struct weir_namespace *ns;
+	int r = 0;
+
+	for (size_t i = 0;
+	     r == 0 && (ns = weir_registry_next(&c->tables[WEIR_OBJECT_NAMESPACE], &i));)
+		r = fn(data, ns);
+	return r;
+}
+
+int weir_cluster_each_node(const struct weir_cluster *c,
+			   int (*fn)(void *data, const struct weir_node *node), void *data)
+{
+	const struct weir_node *node;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && (node = weir_registry_next(&c->tables[WEIR_OBJECT_NODE], &i));)
+		r = fn(data, node);
+	return r;
+}
+
 int weir_cluster_each_policy(const struct weir_cluster *c,
 			     int (*fn)(void *data, const struct weir_policy *p), void *data)
 {

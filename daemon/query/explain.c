@@ -107,29 +107,6 @@ static void override(struct weir_judgement *j, enum weir_direction side, enum we
 			     : WEIR_DENIED;
 }
 
-static void add_side(cJSON *object, const char *key, const struct weir_decision *decision)
-{
-	cJSON *side = cJSON_AddObjectToObject(object, key), *policies;
-	const struct weir_rule *rule = decision->rule;
-	WEIR_AUTO_FREE char *words = NULL;
-
-	cJSON_AddStringToObject(side, "verdict", weir_verdict_name(decision->verdict));
-	cJSON_AddStringToObject(side, "reason", weir_reason_name(decision->reason));
-	policies = cJSON_AddArrayToObject(side, "policies");
-	if (decision->reason == WEIR_REASON_RULE && rule) {
-		words = weir_rule_words(rule);
-		cJSON_AddStringToObject(side, "tier", weir_tier_name(rule->policy->tier));
-		cJSON_AddStringToObject(side, "action", weir_action_name(rule->action));
-		cJSON_AddNumberToObject(side, "rule", rule->index);
-		weir_query_add_text(side, "ruleName", rule->name);
-		weir_query_add_text(side, "ruleText", words);
-		weir_query_append_policy(policies, rule->policy);
-	} else if (decision->reason == WEIR_REASON_ISOLATED && decision->ruleset) {
-		for (uint32_t i = 0; i < decision->ruleset->n_policies; i++)
-			weir_query_append_policy(policies, decision->ruleset->policies[i]);
-	}
-}
-
 /* One answer for one pair of addresses; false in *allowed when it is denied. */
 static int add_answer(const struct weird *d, cJSON *answers, const struct end *from,
 		      const struct end *to, const struct weir_connection *conn, bool *allowed,
@@ -156,8 +133,8 @@ static int add_answer(const struct weird *d, cJSON *answers, const struct end *f
 	cJSON_AddStringToObject(item, "source", weir_addr_format(&conn->src, buf));
 	cJSON_AddStringToObject(item, "destination", weir_addr_format(&conn->dst, buf));
 	cJSON_AddStringToObject(item, "verdict", weir_verdict_name(j.verdict));
-	add_side(item, "egress", &j.sides[WEIR_EGRESS]);
-	add_side(item, "ingress", &j.sides[WEIR_INGRESS]);
+	weir_query_add_side(item, "egress", &j.sides[WEIR_EGRESS]);
+	weir_query_add_side(item, "ingress", &j.sides[WEIR_INGRESS]);
 	cJSON_AddItemToArray(answers, item);
 	*allowed = *allowed && j.verdict == WEIR_ALLOWED;
 	weir_explanation_free(&explanation);

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "weir/cleanup.h"
+
 void weir_query_add_text(cJSON *object, const char *key, const char *text)
 {
 	if (text)
@@ -30,6 +32,29 @@ void weir_query_add_addrs(cJSON *object, const char *key, const struct weir_addr
 
 	for (size_t i = 0; i < n; i++)
 		cJSON_AddItemToArray(array, cJSON_CreateString(weir_addr_format(&addrs[i], buf)));
+}
+
+void weir_query_add_side(cJSON *object, const char *key, const struct weir_decision *decision)
+{
+	cJSON *side = cJSON_AddObjectToObject(object, key), *policies;
+	const struct weir_rule *rule = decision->rule;
+	WEIR_AUTO_FREE char *words = NULL;
+
+	cJSON_AddStringToObject(side, "verdict", weir_verdict_name(decision->verdict));
+	cJSON_AddStringToObject(side, "reason", weir_reason_name(decision->reason));
+	policies = cJSON_AddArrayToObject(side, "policies");
+	if (decision->reason == WEIR_REASON_RULE && rule) {
+		words = weir_rule_words(rule);
+		cJSON_AddStringToObject(side, "tier", weir_tier_name(rule->policy->tier));
+		cJSON_AddStringToObject(side, "action", weir_action_name(rule->action));
+		cJSON_AddNumberToObject(side, "rule", rule->index);
+		weir_query_add_text(side, "ruleName", rule->name);
+		weir_query_add_text(side, "ruleText", words);
+		weir_query_append_policy(policies, rule->policy);
+	} else if (decision->reason == WEIR_REASON_ISOLATED && decision->ruleset) {
+		for (uint32_t i = 0; i < decision->ruleset->n_policies; i++)
+			weir_query_append_policy(policies, decision->ruleset->policies[i]);
+	}
 }
 
 static int refuse(struct weir_rpc_reply *reply, const char *key, const char *want)

@@ -9,6 +9,7 @@ const struct weir_rpc_method weir_query_methods[] = {
 	{ "flows", weir_query_flows },
 	{ "identities", weir_query_identities },
 	{ "policies", weir_query_policies },
+	{ "simulate", weir_query_simulate },
 	{ "status", weir_query_status },
 	{ "wait", weir_query_wait },
 	{ NULL, NULL },

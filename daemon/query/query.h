@@ -18,6 +18,7 @@ void weir_query_explain(struct weird *d, const cJSON *params, struct weir_rpc_re
 void weir_query_flows(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_identities(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_policies(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
+void weir_query_simulate(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_status(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_wait(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 
@@ -28,6 +29,8 @@ void weir_query_add_text(cJSON *object, const char *key, const char *text);
 /* Adds {"kind":..,"namespace":..,"name":..} to an array. */
 void weir_query_append_policy(cJSON *array, const struct weir_policy *policy);
 void weir_query_add_addrs(cJSON *object, const char *key, const struct weir_addr *addrs, size_t n);
+/* What a side decided: {"verdict":..,"reason":..,"policies":[..]}, and the rule. */
+void weir_query_add_side(cJSON *object, const char *key, const struct weir_decision *decision);
 /* A string parameter, NULL when absent. Anything but a string is answered with
  * an error, and -EINVAL. */
 int weir_query_text(const cJSON *params, const char *key, struct weir_rpc_reply *reply,

@@ -22,7 +22,7 @@
 #include "weir/error.h"
 
 #define WEIR_RPC_VERSION	1
-#define WEIR_RPC_REQUEST_MAX	(1024 * 1024)
+#define WEIR_RPC_REQUEST_MAX	(16 * 1024 * 1024)
 #define WEIR_RPC_REPLY_MAX	(256 * 1024 * 1024)
 #define WEIR_RPC_SOCKET_DEFAULT "/run/weir/weird.sock"
 
