@@ -68,6 +68,9 @@ backends_libbackends_a_SOURCES += \
 	backends/nftables/settle.c \
 	backends/nftables/skeleton.c \
 	backends/nftables/skeleton.h \
+	backends/nftables/spoof.c \
+	backends/nftables/spoof.h \
+	backends/nftables/spoof_rules.c \
 	backends/nftables/verify.c
 endif
 LIBBACKENDS_LIBS = $(NFTNL_LIBS) $(MNL_LIBS)

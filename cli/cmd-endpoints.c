@@ -45,11 +45,14 @@ static const char *direction(const cJSON *item, const char *key, char *buf, size
 /* "yes", or why not; a pod that nobody knows is kept apart, which is no fault. */
 static const char *enforced(const cJSON *item, char *buf, size_t size)
 {
+	const char *unguarded = weirctl_text(item, "antiSpoofingReason");
+
 	if (!weirctl_true(item, "enforced"))
 		snprintf(buf, size, "no: %s", weirctl_text(item, "reason"));
 	else
-		snprintf(buf, size, "yes%s",
-			 weirctl_true(item, "known") ? "" : ", not known to the source yet");
+		snprintf(buf, size, "yes%s%s%s",
+			 weirctl_true(item, "known") ? "" : ", not known to the source yet",
+			 *unguarded ? ", without anti-spoofing: " : "", unguarded);
 	return buf;
 }
 

@@ -102,6 +102,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/kube/watch.c \
 	daemon/node/addrs.c \
 	daemon/node/addrs.h \
+	daemon/node/links.c \
+	daemon/node/links.h \
 	daemon/node/route.c \
 	daemon/node/route.h \
 	daemon/numbers.c \
@@ -136,6 +138,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/reconcile/coverage.h \
 	daemon/reconcile/guards.c \
 	daemon/reconcile/guards.h \
+	daemon/reconcile/interfaces.c \
+	daemon/reconcile/interfaces.h \
 	daemon/reconcile/reconcile.c \
 	daemon/reconcile/reconcile.h \
 	daemon/report/conditions.c \

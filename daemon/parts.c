@@ -89,12 +89,19 @@ static void close_world(struct weird *d)
 	weir_pool_free(&w->pool);
 	free(weir_take(w->node_addrs));
 	free(weir_take(w->guards));
+	free(weir_take(w->interfaces));
 	pthread_mutex_destroy(&w->lock);
+}
+
+/* Before there is a reconciler nobody needs to be told. */
+static void on_node_addrs(void *data)
+{
+	weir_reconcile_kick(((struct weird *)data)->reconcile);
 }
 
 static int open_node_addrs(struct weird *d, struct weir_error *err)
 {
-	return weir_node_addrs_start(d->loop, &d->world, &d->node_addrs, err);
+	return weir_node_addrs_start(d->loop, &d->world, on_node_addrs, d, &d->node_addrs, err);
 }
 
 static void close_node_addrs(struct weird *d)

@@ -20,7 +20,10 @@ struct weir_world {
 	const char *node;		/* name of this node */
 	size_t n_node_addrs;		/* addresses of this node's own interfaces */
 	struct weir_addr *node_addrs;	/* sorted */
-	size_t n_guards;		/* ranges from which local pods get addresses */
+	uint64_t node_addrs_version;	/* another number whenever they are others */
+	size_t n_interfaces;		/* host ends of pod interfaces, ascending index */
+	struct weir_interface *interfaces;
+	size_t n_guards; /* ranges from which local pods get addresses */
 	struct weir_prefix *guards;
 	/* What has happened until now is to be looked at before the world is another
 	 * one. Without the lock; NULL: nobody looks. */

@@ -52,6 +52,7 @@ static const char *const reasons[] = {
 	[WEIR_REASON_SELF] = "self",
 	[WEIR_REASON_OWN_NODE] = "own-node",
 	[WEIR_REASON_PENDING] = "pending",
+	[WEIR_REASON_SPOOFED] = "spoofed",
 };
 NAMES(reasons, WEIR_REASON_MAX);
 
@@ -62,6 +63,12 @@ static const char *const losses[] = {
 	[WEIR_LOSS_SUBSCRIBER] = "subscriber",
 };
 NAMES(losses, WEIR_LOSS_MAX);
+
+static const char *const spoofs[] = {
+	[WEIR_SPOOF_IPV4] = "ipv4", [WEIR_SPOOF_IPV6] = "ipv6", [WEIR_SPOOF_NEIGHBOR] = "neighbor",
+	[WEIR_SPOOF_ARP] = "arp",   [WEIR_SPOOF_MAC] = "mac",	[WEIR_SPOOF_FRAME] = "frame",
+};
+NAMES(spoofs, WEIR_SPOOF_MAX);
 
 static const char *const record_types[] = {
 	[WEIR_RECORD_OPEN] = "open",	 [WEIR_RECORD_UPDATE] = "update", [WEIR_RECORD_END] = "end",
@@ -107,6 +114,11 @@ const char *weir_reason_name(enum weir_reason reason)
 const char *weir_loss_name(enum weir_loss loss)
 {
 	return LOOK_UP(losses, loss);
+}
+
+const char *weir_spoof_name(enum weir_spoof spoof)
+{
+	return LOOK_UP(spoofs, spoof);
 }
 
 const char *weir_record_type_name(enum weir_record_type type)

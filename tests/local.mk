@@ -4,7 +4,8 @@ check_PROGRAMS += tests/e2e/stream
 tests_e2e_stream_SOURCES = tests/e2e/stream.c
 tests_e2e_stream_LDADD = -lpthread
 # What every end-to-end test stands on: a node in a network namespace.
-EXTRA_DIST += tests/e2e/cni.py tests/e2e/fixture.py tests/e2e/flows.py tests/e2e/netns.py
+EXTRA_DIST += tests/e2e/cni.py tests/e2e/fixture.py tests/e2e/flows.py tests/e2e/frames.py \
+	tests/e2e/netns.py
 # The promises of DESIGN: no window, no wrong verdict, also when weird is killed.
 E2E_PROMISES = \
 	tests/e2e/chain.py \
@@ -15,7 +16,8 @@ E2E_PROMISES = \
 	tests/e2e/nft_packets.py \
 	tests/e2e/no_window.py \
 	tests/e2e/no_wrong_verdict.py \
-	tests/e2e/runtimes.py
+	tests/e2e/runtimes.py \
+	tests/e2e/spoof.py
 dist_check_SCRIPTS += $(E2E_PROMISES)
 TESTS += $(E2E_PROMISES)
 EXTRA_DIST += tests/e2e/streams.py

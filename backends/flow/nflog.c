@@ -88,7 +88,8 @@ bool weir_nflog_decode(const uint8_t *msg, size_t len, struct weir_flow *ret, ui
 {
 	const size_t head = NLMSG_HDRLEN + sizeof(struct nfgenmsg);
 	struct weir_attrs in = { msg + head, msg + len };
-	bool prefix = false, packet = false;
+	struct weir_denied_prefix prefix = { 0 };
+	bool ours = false, packet = false;
 	struct weir_attr a;
 
 	if (len < head)
@@ -100,8 +101,10 @@ bool weir_nflog_decode(const uint8_t *msg, size_t len, struct weir_flow *ret, ui
 			*ret_seq = weir_attr_u32(&a);
 			break;
 		case NFULA_PREFIX:
-			prefix = weir_denied_prefix_parse((const char *)a.data, a.len,
-							  &ret->direction, &ret->ruleset);
+			ours = weir_denied_prefix_parse((const char *)a.data, a.len, &prefix);
+			break;
+		case NFULA_IFINDEX_INDEV:
+			ret->interface = weir_attr_u32(&a);
 			break;
 		case NFULA_TIMESTAMP:
 			ret->time = decode_timestamp(&a);
@@ -111,9 +114,12 @@ bool weir_nflog_decode(const uint8_t *msg, size_t len, struct weir_flow *ret, ui
 			break;
 		}
 	}
-	ret->pending = !ret->ruleset;
+	ret->direction = prefix.direction;
+	ret->ruleset = prefix.ruleset;
+	ret->pending = prefix.pending;
+	ret->spoofed = prefix.spoofed;
 	fill_reply(ret);
-	return prefix && packet;
+	return ours && packet;
 }
 
 static void give_lost(struct weir_nflog *log, uint64_t n)

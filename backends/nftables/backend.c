@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The slots of the nftables backend. What each step does is in apply.c, full.c,
  * settle.c and verify.c. */
+#include <netinet/in.h> /* before the kernel's own */
+
 #include <errno.h>
+#include <linux/netfilter.h>
 #include <stdlib.h>
 
 #include "backends/flow/answers.h"
@@ -19,7 +22,7 @@ static int probe(const struct weir_backend_config *config, struct weir_error *wh
 {
 	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
 	struct nft_socket s;
-	int r = nft_socket_open(&s, why);
+	int r = nft_socket_open(&s, NFPROTO_INET, why);
 
 	if (r < 0)
 		return r;
@@ -35,6 +38,7 @@ static void close_nft(struct weir_backend *b)
 	struct nft *n = nft_of(b);
 
 	nft_socket_close(&n->socket);
+	nft_spoof_close(n);
 	nft_model_free(&n->model);
 	nft_garbage_free(&n->garbage);
 	free(n);
@@ -53,20 +57,31 @@ static int open_nft(const struct weir_backend_config *config, struct weir_backen
 	n->answer_group = config->answer_group;
 	n->next_key = 1;
 	n->needs_full = true; /* the first apply reads the kernel */
-	r = nft_socket_open(&n->socket, err);
+	r = nft_socket_open(&n->socket, NFPROTO_INET, err);
+	if (r == 0)
+		r = nft_spoof_open(n, err);
 	if (r < 0) {
-		free(n);
+		close_nft(&n->base);
 		return r;
 	}
 	*ret = &n->base;
 	return 0;
 }
 
+/* Where anti-spoofing cannot be put in force policies are all the same, but it
+ * is a failure: pods that it cannot be said of do not start. */
 static int apply(struct weir_backend *b, const struct weir_changes *changes, struct weir_error *err)
 {
 	struct nft *n = nft_of(b);
+	struct weir_error why = { "" };
+	int guarded = nft_spoof_guard(n, changes, &why), r;
 
-	return changes->full ? nft_apply_full(n, changes, err) : nft_apply_changes(n, changes, err);
+	r = changes->full ? nft_apply_full(n, changes, err) : nft_apply_changes(n, changes, err);
+	if (r == 0 && guarded == 0)
+		guarded = nft_spoof_release(n, &why);
+	if (guarded < 0)
+		n->needs_full = true;
+	return r == 0 && guarded < 0 ? weir_error_set(err, -guarded, "%s", why.text) : r;
 }
 
 static bool needs_full(const struct weir_backend *b)
@@ -104,22 +119,24 @@ static int dump(struct weir_backend *b, FILE *out, struct weir_error *err)
 
 static void stats(const struct weir_backend *b, struct weir_backend_stats *ret)
 {
-	const struct nft *n = nft_of(b);
+	struct nft *n = nft_of(b);
 
-	*ret = (struct weir_backend_stats){ .transactions = n->socket.transactions,
+	*ret = (struct weir_backend_stats){ .transactions = n->socket.transactions +
+							    n->spoof.socket.transactions,
 					    .elements_added = n->elements.added,
 					    .elements_removed = n->elements.removed,
-					    .retries = n->socket.retries,
+					    .retries = n->socket.retries + n->spoof.socket.retries,
 					    .repairs = n->repairs };
+	nft_spoof_counts(n, ret->spoofed);
 }
 
 static int purge(const struct weir_backend_config *config, struct weir_error *err)
 {
 	static const char *const tables[] = { NFT_TABLE, NFT_TABLE_NEXT };
-	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { 0 };
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { .family = NFPROTO_INET };
 	bool uncertain = false;
 	struct nft_socket s;
-	int r = nft_socket_open(&s, err);
+	int r = nft_socket_open(&s, NFPROTO_INET, err);
 
 	if (r < 0)
 		return r;
@@ -130,7 +147,7 @@ static int purge(const struct weir_backend_config *config, struct weir_error *er
 	}
 	r = nft_batch_send(&s, &b, &uncertain, err);
 	nft_socket_close(&s);
-	return r;
+	return r < 0 ? r : nft_spoof_purge(err);
 }
 
 const struct weir_backend_ops weir_nftables_ops = {

@@ -62,6 +62,23 @@ bool nft_has_set(const struct nft_objects *o, const struct nft_set *set)
 	return found && found->kind == set->kind && found->family == set->family;
 }
 
+void nft_objects_missing(const struct nft_objects *from, const struct nft_objects *in,
+			 struct nft_objects *ret)
+{
+	for (size_t i = 0; i < from->n_sets; i++)
+		if (!nft_find_set(in, from->sets[i].name))
+			nft_objects_add_set(ret, 0, 0, from->sets[i].name);
+	for (size_t i = 0; i < from->n_chains; i++)
+		if (!nft_find_chain(in, from->chains[i].name))
+			nft_objects_add_chain(ret, from->chains[i].name, -1, NULL);
+}
+
+bool nft_same_hook(const struct nft_chain *a, const struct nft_chain *b)
+{
+	return a->hook == b->hook && a->priority == b->priority &&
+	       strcmp(a->device, b->device) == 0;
+}
+
 static int by_chain_and_place(const void *a, const void *b)
 {
 	const struct nft_rule_text *x = a, *y = b;

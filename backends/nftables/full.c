@@ -48,18 +48,6 @@ static int make_model(const struct weir_changes *changes, struct nft_model *m)
 
 /* --- what nothing refers to yet ---------------------------------------------------- */
 
-/* Flush and refill in one transaction: no packet misses the rules in between. */
-static void refill(const struct nft_rules *rules, const char *chain, struct nft_batch *b)
-{
-	nft_flush_chain(b, chain);
-	for (size_t i = 0; i < rules->n; i++) {
-		const struct nft_rules one = { .items = &rules->items[i], .n = 1 };
-
-		if (strcmp(rules->items[i].chain, chain) == 0)
-			nft_add_rules(b, &one);
-	}
-}
-
 /* Add what is missing of the stable part; refill a chain whose rules differ. */
 static int repair_skeleton(struct nft *n, const struct nft_contents *have, struct weir_error *err)
 {
@@ -82,7 +70,7 @@ static int repair_skeleton(struct nft *n, const struct nft_contents *have, struc
 		if (nft_same_rules(&have->rules, &rules, o.chains[i].name))
 			continue;
 		n->repairs += have->objects.n_chains != 0;
-		refill(&rules, o.chains[i].name, &b);
+		nft_refill_chain(&b, o.chains[i].name, &rules);
 	}
 	return nft_send(n, &b, err);
 }
@@ -190,12 +178,7 @@ static int mark_old(struct nft *n, const struct nft_contents *have)
 		nft_render_ruleset(n->model.rulesets[i], n->nflog_group, &want, &rules);
 	}
 	nft_objects_sort(&want);
-	for (size_t i = 0; i < have->objects.n_sets; i++)
-		if (!nft_find_set(&want, have->objects.sets[i].name))
-			nft_objects_add_set(&old, 0, 0, have->objects.sets[i].name);
-	for (size_t i = 0; i < have->objects.n_chains; i++)
-		if (!nft_find_chain(&want, have->objects.chains[i].name))
-			nft_objects_add_chain(&old, have->objects.chains[i].name, -1, NULL);
+	nft_objects_missing(&have->objects, &want, &old);
 	if (want.failed || rules.failed || old.failed)
 		return -ENOMEM;
 	nft_garbage_replace(n, &old);

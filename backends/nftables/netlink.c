@@ -23,11 +23,12 @@
 #define SEND_TRIES 4
 #define ANSWER_MAX 32768 /* one datagram of answers, or of a dump that is thrown away */
 
-int nft_socket_open(struct nft_socket *s, struct weir_error *err)
+int nft_socket_open(struct nft_socket *s, uint8_t family, struct weir_error *err)
 {
 	int size = NFT_BATCH_HARD + NFT_MESSAGE_MAX, one = 1;
 
 	*s = (struct nft_socket){ .table = NFT_TABLE,
+				  .family = family,
 				  .nl = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC) };
 	if (!s->nl)
 		return weir_error_errno(err, errno, "netlink socket");
@@ -56,7 +57,7 @@ void nft_socket_close(struct nft_socket *s)
 void nft_batch_free(struct nft_batch *b)
 {
 	free(b->buf);
-	*b = (struct nft_batch){ .table = b->table };
+	*b = (struct nft_batch){ .table = b->table, .family = b->family };
 }
 
 static bool reserve(struct nft_batch *b, size_t more)
@@ -85,7 +86,7 @@ struct nlmsghdr *nft_batch_message(struct nft_batch *b, uint16_t type, uint16_t 
 		return NULL;
 	if (b->len == 0)
 		b->len = nftnl_batch_begin(b->buf, 0)->nlmsg_len;
-	return nftnl_nlmsg_build_hdr(b->buf + b->len, type, NFPROTO_INET, flags, ++b->messages);
+	return nftnl_nlmsg_build_hdr(b->buf + b->len, type, b->family, flags, ++b->messages);
 }
 
 void nft_batch_put(struct nft_batch *b, const struct nlmsghdr *nlh)

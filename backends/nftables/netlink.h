@@ -21,17 +21,19 @@
 struct nft_socket {
 	struct mnl_socket *nl;
 	const char *table; /* what is read and written */
+	uint8_t family;	   /* of that: NFPROTO_INET, NFPROTO_NETDEV */
 	uint32_t seq;
 	uint64_t transactions, retries;
 };
 
-int nft_socket_open(struct nft_socket *s, struct weir_error *err);
+int nft_socket_open(struct nft_socket *s, uint8_t family, struct weir_error *err);
 void nft_socket_close(struct nft_socket *s);
 
 /* One transaction being written. After a failed allocation
  * further messages are dropped and nft_batch_send says -ENOMEM. */
 struct nft_batch {
 	const char *table;
+	uint8_t family;
 	char *buf;
 	size_t len, size;
 	uint32_t first_seq, messages;
@@ -40,7 +42,7 @@ struct nft_batch {
 
 static inline struct nft_batch nft_batch_for(const struct nft_socket *s)
 {
-	return (struct nft_batch){ .table = s->table };
+	return (struct nft_batch){ .table = s->table, .family = s->family };
 }
 void nft_batch_free(struct nft_batch *b);
 static inline bool nft_batch_empty(const struct nft_batch *b)

@@ -3,6 +3,7 @@
 /* The backend's own struct, and the steps of its work. */
 #include "backends/nftables/readback.h"
 #include "backends/nftables/skeleton.h"
+#include "backends/nftables/spoof.h"
 #include "weir/backend.h"
 #include "weir/cleanup.h"
 
@@ -13,6 +14,14 @@ struct nft_garbage {
 	uint64_t since;		    /* waiting has; ns, CLOCK_MONOTONIC */
 };
 
+/* Anti-spoofing has a table and a socket of its own. */
+struct nft_spoof_state {
+	struct nft_socket socket;
+	struct nft_spoof now, next; /* in force; being put in force */
+	struct nft_contents have;   /* unknown: what the kernel held before */
+	bool unknown;		    /* the kernel must be asked */
+};
+
 struct nft {
 	struct weir_backend base;
 	uint16_t nflog_group, answer_group;
@@ -21,6 +30,7 @@ struct nft {
 	uint32_t next_key;	/* of the next ruleset version */
 	bool needs_full;
 	struct nft_garbage garbage;
+	struct nft_spoof_state spoof;
 	struct nft_element_counts elements;
 	uint64_t repairs;
 };
@@ -44,8 +54,18 @@ void nft_garbage_add_class(struct nft *n, const struct nft_ruleset *r, const str
 /* A class is needed again before it was deleted; false: it is not there. */
 bool nft_garbage_take_back(struct nft *n, const struct nft_objects *class_);
 int nft_settle(struct nft *n, int *ret_ms, struct weir_error *err);
+void nft_delete_objects(struct nft_batch *b, const struct nft_objects *o);
 /* verify.c */
 int nft_verify(struct nft *n, const struct weir_addr *addr, struct weir_error *err);
+
+/* spoof.c: before and after the policies are put in force */
+int nft_spoof_open(struct nft *n, struct weir_error *err);
+void nft_spoof_close(struct nft *n);
+int nft_spoof_guard(struct nft *n, const struct weir_changes *changes, struct weir_error *err);
+int nft_spoof_release(struct nft *n, struct weir_error *err);
+/* How many packets each chain has dropped; 0 when the kernel cannot be asked. */
+void nft_spoof_counts(struct nft *n, uint64_t ret[WEIR_SPOOF_MAX]);
+int nft_spoof_purge(struct weir_error *err);
 
 /* recognise.c: give each ruleset of the model its key; known[i]: the kernel has
  * it, all but its peers and some classes. */

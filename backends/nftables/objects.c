@@ -21,7 +21,7 @@
 #include "weir/cleanup.h"
 
 /* Data types of nft's own numbering (datatype.h of nft): how listings show keys. */
-enum { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_SERVICE = 13, TYPE_BITS = 6 };
+enum { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_SERVICE = 13, TYPE_IFACE = 20, TYPE_BITS = 6 };
 enum { BYTEORDER_BIG = 2 };
 #define TYPE_VERDICT 0xffffff00u
 #define ELEMENT_MAX  512 /* bytes that one element takes at most */
@@ -75,7 +75,9 @@ void nft_add_chain(struct nft_batch *b, const struct nft_chain *chain)
 		struct nlattr *nest = mnl_attr_nest_start(nlh, NFTA_CHAIN_HOOK);
 
 		mnl_attr_put_u32(nlh, NFTA_HOOK_HOOKNUM, htonl((uint32_t)chain->hook));
-		mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl(0));
+		mnl_attr_put_u32(nlh, NFTA_HOOK_PRIORITY, htonl((uint32_t)chain->priority));
+		if (chain->device[0])
+			mnl_attr_put_strz(nlh, NFTA_HOOK_DEV, chain->device);
 		mnl_attr_nest_end(nlh, nest);
 		mnl_attr_put_u32(nlh, NFTA_CHAIN_POLICY, htonl(NF_ACCEPT));
 		mnl_attr_put_strz(nlh, NFTA_CHAIN_TYPE, "filter");
@@ -108,28 +110,41 @@ void nft_flush_chain(struct nft_batch *b, const char *name)
 	nft_batch_put(b, nlh);
 }
 
+/* Fields of a key. ADDRESS: of the family of the set. */
+enum field { NO_FIELD, ADDRESS, PORT, IFACE };
+
 static const struct {
 	uint32_t flags;
-	uint8_t keys; /* how many fields a key has */
+	uint8_t key[2];
 } kinds[] = {
-	[NFT_SET_ADDR_VMAP] = { NFT_SET_MAP, 1 },
-	[NFT_SET_PREFIX_VMAP] = { NFT_SET_MAP | NFT_SET_INTERVAL, 1 },
-	[NFT_SET_PREFIXES] = { NFT_SET_INTERVAL, 1 },
-	[NFT_SET_ADDR_PAIRS] = { 0, 2 },
-	[NFT_SET_PORTS] = { NFT_SET_INTERVAL, 1 },
+	[NFT_SET_ADDR_VMAP] = { NFT_SET_MAP, { ADDRESS } },
+	[NFT_SET_PREFIX_VMAP] = { NFT_SET_MAP | NFT_SET_INTERVAL, { ADDRESS } },
+	[NFT_SET_PREFIXES] = { NFT_SET_INTERVAL, { ADDRESS } },
+	[NFT_SET_ADDR_PAIRS] = { 0, { ADDRESS, ADDRESS } },
+	[NFT_SET_PORTS] = { NFT_SET_INTERVAL, { PORT } },
+	[NFT_SET_ADDRS] = { 0, { ADDRESS } },
+	[NFT_SET_IFACE_ADDRS] = { 0, { IFACE, ADDRESS } },
 };
+
+static void add_field(uint8_t field, uint8_t family, uint32_t *type, uint32_t *len)
+{
+	static const struct {
+		uint32_t type, len;
+	} fields[] = { [PORT] = { TYPE_SERVICE, 2 }, [IFACE] = { TYPE_IFACE, 4 } };
+	bool v4 = family == AF_INET;
+
+	if (field == NO_FIELD)
+		return;
+	*type = *type << TYPE_BITS |
+		(field == ADDRESS ? v4 ? TYPE_IPV4 : TYPE_IPV6 : fields[field].type);
+	*len += field == ADDRESS ? v4 ? 4 : 16 : fields[field].len;
+}
 
 static void key_type_of(const struct nft_set *set, uint32_t *ret_type, uint32_t *ret_len)
 {
-	uint32_t type = set->family == AF_INET ? TYPE_IPV4 : TYPE_IPV6;
-	uint32_t len = set->family == AF_INET ? 4 : 16;
-
-	if (set->kind == NFT_SET_PORTS) {
-		type = TYPE_SERVICE;
-		len = 2;
-	}
-	*ret_type = kinds[set->kind].keys == 2 ? type << TYPE_BITS | type : type;
-	*ret_len = len * kinds[set->kind].keys;
+	*ret_type = *ret_len = 0;
+	for (size_t i = 0; i < sizeof(kinds[set->kind].key); i++)
+		add_field(kinds[set->kind].key[i], set->family, ret_type, ret_len);
 }
 
 void nft_set_recognise(uint32_t flags, uint32_t key_type, uint32_t data_type, struct nft_set *ret)
@@ -200,6 +215,17 @@ void nft_add_rules(struct nft_batch *b, const struct nft_rules *rules)
 		nftnl_rule_set_str(rules->items[i].rule, NFTNL_RULE_TABLE, b->table);
 		nftnl_rule_nlmsg_build_payload(nlh, rules->items[i].rule);
 		nft_batch_put(b, nlh);
+	}
+}
+
+void nft_refill_chain(struct nft_batch *b, const char *chain, const struct nft_rules *rules)
+{
+	nft_flush_chain(b, chain);
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct nft_rules one = { .items = &rules->items[i], .n = 1 };
+
+		if (strcmp(rules->items[i].chain, chain) == 0)
+			nft_add_rules(b, &one);
 	}
 }
 

@@ -16,6 +16,8 @@ enum nft_set_kind {
 	NFT_SET_PREFIXES,    /* ranges of addresses */
 	NFT_SET_ADDR_PAIRS,  /* address . address */
 	NFT_SET_PORTS,	     /* ranges of ports; family is not used */
+	NFT_SET_ADDRS,	     /* addresses */
+	NFT_SET_IFACE_ADDRS, /* interface . address; its index in the byte order of the host */
 	NFT_SET_KIND_MAX
 };
 
@@ -27,7 +29,9 @@ struct nft_set {
 
 struct nft_chain {
 	char name[NFT_NAME_LEN];
-	int hook; /* < 0: not a base chain */
+	int hook;	 /* < 0: not a base chain */
+	int priority;	 /* of a base chain */
+	char device[16]; /* of a base chain of the family netdev, else "" */
 	char comment[NFT_COMMENT_MAX + 1];
 };
 
@@ -46,6 +50,8 @@ void nft_delete_set(struct nft_batch *b, const char *name);
 /* Kind and family of a set in the kernel; left alone when weir makes none such. */
 void nft_set_recognise(uint32_t flags, uint32_t key_type, uint32_t data_type, struct nft_set *ret);
 void nft_add_rules(struct nft_batch *b, const struct nft_rules *rules);
+/* The rules of this chain and no others: no packet misses them in between. */
+void nft_refill_chain(struct nft_batch *b, const char *chain, const struct nft_rules *rules);
 
 /* Elements, many to a message: begin, any number of elements of one set and
  * one operation, end. */

@@ -41,7 +41,7 @@ static const struct nlattr *child_of(const struct nlattr *nest, uint16_t type)
 }
 
 struct reading {
-	const char *table;
+	const struct nft_socket *socket;
 	struct nft_contents *into;
 };
 
@@ -51,7 +51,8 @@ static const char *name_in_table(const struct nlmsghdr *nlh, const struct readin
 {
 	const struct nlattr *t = attr_of(nlh, table), *n = attr_of(nlh, name);
 
-	return t && n && strcmp(mnl_attr_get_str(t), r->table) == 0 ? mnl_attr_get_str(n) : NULL;
+	return t && n && strcmp(mnl_attr_get_str(t), r->socket->table) == 0 ? mnl_attr_get_str(n)
+									    : NULL;
 }
 
 static uint32_t number_of(const struct nlattr *attr, uint32_t otherwise)
@@ -74,37 +75,42 @@ static int read_table(const struct nlmsghdr *nlh, void *data)
 	const struct nlattr *name = attr_of(nlh, NFTA_TABLE_NAME);
 	const struct nfgenmsg *nfg = mnl_nlmsg_get_payload(nlh);
 
-	if (nfg->nfgen_family != NFPROTO_INET || !name)
+	if (nfg->nfgen_family != r->socket->family || !name)
 		return MNL_CB_OK;
 	if (strcmp(mnl_attr_get_str(name), NFT_TABLE_NEXT) == 0)
 		r->into->next_exists = true;
-	if (strcmp(mnl_attr_get_str(name), r->table) != 0)
+	if (strcmp(mnl_attr_get_str(name), r->socket->table) != 0)
 		return MNL_CB_OK;
 	r->into->exists = true;
 	read_comment(attr_of(nlh, NFTA_TABLE_USERDATA), r->into->comment);
 	return MNL_CB_OK;
 }
 
-/* -1: not a base chain; INT_MAX: one that weir does not make */
-static int hook_of(const struct nlmsghdr *nlh)
+/* hook -1: not a base chain; INT_MAX: one that weir does not make */
+static void read_hook(const struct nlmsghdr *nlh, struct nft_chain *ret)
 {
-	const struct nlattr *hook = attr_of(nlh, NFTA_CHAIN_HOOK);
+	const struct nlattr *hook = attr_of(nlh, NFTA_CHAIN_HOOK), *device;
 
 	if (!hook)
-		return -1;
-	if (number_of(child_of(hook, NFTA_HOOK_PRIORITY), 1) != 0 ||
-	    number_of(attr_of(nlh, NFTA_CHAIN_POLICY), NF_DROP) != NF_ACCEPT)
-		return INT_MAX;
-	return (int)number_of(child_of(hook, NFTA_HOOK_HOOKNUM), INT_MAX);
+		return;
+	ret->hook = (int)number_of(child_of(hook, NFTA_HOOK_HOOKNUM), INT_MAX);
+	ret->priority = (int)number_of(child_of(hook, NFTA_HOOK_PRIORITY), INT_MAX);
+	if (number_of(attr_of(nlh, NFTA_CHAIN_POLICY), NF_DROP) != NF_ACCEPT)
+		ret->hook = INT_MAX;
+	device = child_of(hook, NFTA_HOOK_DEV);
+	if (device)
+		snprintf(ret->device, sizeof(ret->device), "%s", mnl_attr_get_str(device));
 }
 
 static int read_chain(const struct nlmsghdr *nlh, void *data)
 {
 	const struct reading *r = data;
 	const char *name = name_in_table(nlh, r, NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME);
+	struct nft_chain *chain =
+		name ? nft_objects_add_chain(&r->into->objects, name, -1, NULL) : NULL;
 
-	if (name)
-		nft_objects_add_chain(&r->into->objects, name, hook_of(nlh), NULL);
+	if (chain)
+		read_hook(nlh, chain);
 	return MNL_CB_OK;
 }
 
@@ -140,8 +146,10 @@ static void forget_sets(void *data)
 	((struct reading *)data)->into->objects.n_sets = 0;
 }
 
-static int keep_rule(struct nft_rule_texts *list, const struct nftnl_rule *rule)
+static int keep_rule(void *data, const struct nftnl_rule *rule)
 {
+	struct nft_rule_texts *list = data;
+
 	if (list->n == list->size) {
 		uint32_t size = list->size ? list->size * 2 : 64;
 		void *items = reallocarray(list->items, size, sizeof(*list->items));
@@ -158,20 +166,32 @@ static int keep_rule(struct nft_rule_texts *list, const struct nftnl_rule *rule)
 	return list->items[list->n++].text ? 0 : -ENOMEM;
 }
 
-static int read_rule(const struct nlmsghdr *nlh, void *data)
-{
-	const struct reading *r = data;
-	struct nftnl_rule *rule;
-	int code;
+struct rule_visit {
+	nft_rule_fn fn;
+	void (*restart)(void *data);
+	void *data;
+};
 
-	if (!name_in_table(nlh, r, NFTA_RULE_TABLE, NFTA_RULE_CHAIN))
-		return MNL_CB_OK;
-	rule = nftnl_rule_alloc();
-	code = rule && nftnl_rule_nlmsg_parse(nlh, rule) == 0 ? keep_rule(&r->into->rules, rule)
-							      : -ENOMEM;
+static int visit_rule(const struct nlmsghdr *nlh, void *data)
+{
+	const struct rule_visit *v = data;
+	struct nftnl_rule *rule = nftnl_rule_alloc();
+	int code = rule && nftnl_rule_nlmsg_parse(nlh, rule) == 0 ? 0 : -ENOMEM;
+
+	if (code == 0)
+		code = v->fn(v->data, rule);
 	nftnl_rule_free(rule);
 	errno = -code;
 	return code < 0 ? MNL_CB_ERROR : MNL_CB_OK;
+}
+
+static int read_rule(const struct nlmsghdr *nlh, void *data)
+{
+	const struct reading *r = data;
+	struct rule_visit v = { .fn = keep_rule, .data = &r->into->rules };
+
+	return name_in_table(nlh, r, NFTA_RULE_TABLE, NFTA_RULE_CHAIN) ? visit_rule(nlh, &v)
+								       : MNL_CB_OK;
 }
 
 static void forget_rules(void *data)
@@ -184,7 +204,7 @@ static void forget_rules(void *data)
 
 static struct nlmsghdr *request(struct nft_socket *s, char *buf, uint16_t type, uint16_t table_attr)
 {
-	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, type, NFPROTO_INET, NLM_F_DUMP, 0);
+	struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(buf, type, s->family, NLM_F_DUMP, 0);
 
 	if (table_attr)
 		mnl_attr_put_strz(nlh, table_attr, s->table);
@@ -205,7 +225,7 @@ static const struct {
 
 int nft_read_contents(struct nft_socket *s, struct nft_contents *ret, struct weir_error *err)
 {
-	struct reading reading = { s->table, ret };
+	struct reading reading = { s, ret };
 	char buf[512];
 	int r = 0;
 
@@ -220,7 +240,23 @@ int nft_read_contents(struct nft_socket *s, struct nft_contents *ret, struct wei
 		r = -ENOMEM;
 	nft_objects_sort(&ret->objects);
 	nft_rule_texts_sort(&ret->rules);
-	return r < 0 ? weir_error_errno(err, -r, "read table inet %s", s->table) : 0;
+	return r < 0 ? weir_error_errno(err, -r, "read table %s", s->table) : 0;
+}
+
+static void restart_visit(void *data)
+{
+	const struct rule_visit *v = data;
+
+	v->restart(v->data);
+}
+
+int nft_each_rule(struct nft_socket *s, nft_rule_fn fn, void (*restart)(void *data), void *data)
+{
+	struct rule_visit v = { fn, restart, data };
+	struct nft_dump dump = { visit_rule, restart_visit, &v };
+	char buf[512];
+
+	return nft_dump(s, request(s, buf, NFT_MSG_GETRULE, NFTA_RULE_TABLE), &dump);
 }
 
 static void read_target(const struct nlattr *elem, struct nft_target *ret)

@@ -18,6 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/flow/prefix.h"
+
 /* More ranges of a protocol than this are a set: about where one look-up in a
  * small interval set costs what so many comparisons do. */
 #define COMPARE_MAX 8
@@ -44,20 +46,22 @@ void nft_objects_add_set(struct nft_objects *o, uint8_t kind, uint8_t family, co
 	snprintf(o->sets[o->n_sets++].name, NFT_NAME_LEN, "%s", name);
 }
 
-void nft_objects_add_chain(struct nft_objects *o, const char *name, int hook, const char *comment)
+struct nft_chain *nft_objects_add_chain(struct nft_objects *o, const char *name, int hook,
+					const char *comment)
 {
 	void *chains = reallocarray(o->chains, o->n_chains + 1, sizeof(*o->chains));
 	struct nft_chain *c;
 
 	if (!chains) {
 		o->failed = true;
-		return;
+		return NULL;
 	}
 	o->chains = chains;
 	c = &o->chains[o->n_chains++];
 	*c = (struct nft_chain){ .hook = hook };
 	snprintf(c->name, sizeof(c->name), "%s", name);
 	snprintf(c->comment, sizeof(c->comment), "%s", comment ? comment : "");
+	return c;
 }
 
 void nft_ruleset_chain(const struct nft_ruleset *r, char *ret)
@@ -212,12 +216,12 @@ void nft_render_class(const struct nft_ruleset *r, const struct nft_class *c, st
 
 void nft_render_deny(const struct nft_ruleset *r, uint16_t nflog_group, struct nft_rules *rules)
 {
-	char chain[NFT_NAME_LEN];
+	char chain[NFT_NAME_LEN], prefix[WEIR_DENIED_PREFIX_STRLEN];
 
 	deny_chain(r, chain);
 	nft_rule_begin(rules, chain);
 	nft_count(rules);
-	nft_log(rules, r->direction, r->tag, nflog_group);
+	nft_log(rules, weir_denied_prefix_format(r->direction, r->tag, prefix), nflog_group);
 	nft_verdict(rules, NF_DROP, NULL);
 }
 

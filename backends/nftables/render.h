@@ -13,7 +13,9 @@ struct nft_objects {
 };
 void nft_objects_free(struct nft_objects *o);
 void nft_objects_add_set(struct nft_objects *o, uint8_t kind, uint8_t family, const char *name);
-void nft_objects_add_chain(struct nft_objects *o, const char *name, int hook, const char *comment);
+/* At priority 0; what was added, for as long as nothing else is; NULL: memory. */
+struct nft_chain *nft_objects_add_chain(struct nft_objects *o, const char *name, int hook,
+					const char *comment);
 
 /* rs_5, rs_5_4, rs_5_net6 */
 void nft_ruleset_chain(const struct nft_ruleset *r, char *ret);

@@ -28,7 +28,7 @@ bool nft_is_usable(const struct nft *n, const struct nft_contents *have)
 	for (size_t i = 0; i < o.n_chains; i++) {
 		const struct nft_chain *c = nft_find_chain(&have->objects, o.chains[i].name);
 
-		if (c && c->hook != o.chains[i].hook)
+		if (c && !nft_same_hook(c, &o.chains[i]))
 			return false;
 	}
 	return true;
@@ -36,8 +36,9 @@ bool nft_is_usable(const struct nft *n, const struct nft_contents *have)
 
 int nft_drop_table(struct nft *n, const char *table, struct weir_error *err)
 {
-	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = { .table = table };
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
 
+	b.table = table;
 	nft_delete_table(&b);
 	return nft_send(n, &b, err);
 }

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <libnftnl/expr.h>
+#include <linux/if_arp.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/flow/prefix.h"
 #include "backends/nftables/netlink.h"
 
 #define LOG_SNAPLEN   128 /* enough for the headers that a flow is made of */
@@ -54,7 +54,6 @@ void nft_rule_begin(struct nft_rules *rules, const char *chain)
 	}
 	rules->n++;
 	snprintf(r->chain, sizeof(r->chain), "%s", chain);
-	nftnl_rule_set_u32(r->rule, NFTNL_RULE_FAMILY, NFPROTO_INET);
 	nftnl_rule_set_str(r->rule, NFTNL_RULE_CHAIN, chain);
 }
 
@@ -126,21 +125,31 @@ static struct nftnl_expr *look_up(struct nft_rules *rules, const char *set)
 	return e;
 }
 
+static void mask(struct nft_rules *rules, const void *bits, uint32_t len)
+{
+	struct nftnl_expr *e = append(rules, "bitwise");
+	static const uint8_t zero[16];
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_BITWISE_LEN, len);
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_MASK, bits, len);
+	nftnl_expr_set(e, NFTNL_EXPR_BITWISE_XOR, zero, len);
+}
+
 void nft_match_ct_state(struct nft_rules *rules, uint32_t bits)
 {
-	struct nftnl_expr *ct = append(rules, "ct"), *and = append(rules, "bitwise");
+	struct nftnl_expr *ct = append(rules, "ct");
 	uint32_t zero = 0;
 
-	if (!ct || !and)
+	if (!ct)
 		return;
 	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_KEY, NFT_CT_STATE);
 	nftnl_expr_set_u32(ct, NFTNL_EXPR_CT_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
-	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
-	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
-	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_LEN, sizeof(bits));
-	nftnl_expr_set(and, NFTNL_EXPR_BITWISE_MASK, &bits, sizeof(bits));
-	nftnl_expr_set(and, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero));
+	mask(rules, &bits, sizeof(bits));
 	compare(rules, NFT_CMP_NEQ, &zero, sizeof(zero));
 }
 
@@ -274,6 +283,137 @@ void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const c
 		nftnl_expr_set_u32(e, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_VERDICT);
 }
 
+/* Before what is in its header. */
+static void match_ethernet(struct nft_rules *rules)
+{
+	uint16_t ethernet = ARPHRD_ETHER;
+
+	load_meta(rules, NFT_META_IIFTYPE);
+	compare(rules, NFT_CMP_EQ, &ethernet, sizeof(ethernet));
+}
+
+void nft_match_protocol(struct nft_rules *rules, uint16_t ethertype)
+{
+	uint16_t value = htons(ethertype);
+
+	load_meta(rules, NFT_META_PROTOCOL);
+	compare(rules, NFT_CMP_EQ, &value, sizeof(value));
+}
+
+void nft_match_ethertype(struct nft_rules *rules, uint16_t type)
+{
+	uint16_t value = htons(type);
+
+	/* of the frame as it was sent: in a VLAN that is the VLAN's */
+	match_ethernet(rules);
+	load_payload(rules, NFT_PAYLOAD_LL_HEADER, 12, 2, NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, &value, sizeof(value));
+}
+
+void nft_match_source_mac_not(struct nft_rules *rules, const uint8_t *mac)
+{
+	match_ethernet(rules);
+	load_payload(rules, NFT_PAYLOAD_LL_HEADER, 6, 6, NFT_REG_1);
+	compare(rules, NFT_CMP_NEQ, mac, 6);
+}
+
+void nft_match_hoplimit_not(struct nft_rules *rules, uint8_t limit)
+{
+	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, NFT_REG_1);
+	compare(rules, NFT_CMP_NEQ, &limit, 1);
+}
+
+void nft_match_fragment6(struct nft_rules *rules)
+{
+	struct nftnl_expr *e = append(rules, "exthdr");
+	uint8_t there = 1;
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
+	nftnl_expr_set_u8(e, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OFFSET, 0);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_LEN, 1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_FLAGS, NFT_EXTHDR_F_PRESENT);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_IPV6);
+	compare(rules, NFT_CMP_EQ, &there, 1);
+}
+
+void nft_match_udp_ports(struct nft_rules *rules, uint16_t source, uint16_t destination)
+{
+	const uint16_t ports[] = { htons(source), htons(destination) };
+
+	nft_match_l4proto(rules, WEIR_PROTO_UDP);
+	load_payload(rules, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof(ports), NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, ports, sizeof(ports));
+}
+
+void nft_match_arp_of_ipv4(struct nft_rules *rules)
+{
+	static const uint8_t types[] = { 0, 1, 8, 0 }, lengths[] = { 6, 4 };
+
+	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER, 0, sizeof(types), NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, types, sizeof(types));
+	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER, 4, sizeof(lengths), NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, lengths, sizeof(lengths));
+}
+
+void nft_match_arp_request(struct nft_rules *rules)
+{
+	uint16_t request = htons(1);
+
+	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER, 6, sizeof(request), NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, &request, sizeof(request));
+}
+
+static const struct {
+	uint8_t base, offset, len;
+} fields[] = {
+	[NFT_SOURCE4] = { NFT_PAYLOAD_NETWORK_HEADER, 12, 4 },
+	[NFT_DESTINATION4] = { NFT_PAYLOAD_NETWORK_HEADER, 16, 4 },
+	[NFT_SOURCE6] = { NFT_PAYLOAD_NETWORK_HEADER, 8, 16 },
+	[NFT_DESTINATION6] = { NFT_PAYLOAD_NETWORK_HEADER, 24, 16 },
+	[NFT_ND_TARGET] = { NFT_PAYLOAD_TRANSPORT_HEADER, 8, 16 },
+	[NFT_ARP_SENDER] = { NFT_PAYLOAD_NETWORK_HEADER, 14, 4 },
+};
+_Static_assert(sizeof(fields) / sizeof(*fields) == NFT_FIELD_MAX, "a place for each field");
+
+static void load_field(struct nft_rules *rules, enum nft_field field, uint32_t reg)
+{
+	load_payload(rules, fields[field].base, fields[field].offset, fields[field].len, reg);
+}
+
+void nft_match_field(struct nft_rules *rules, enum nft_field field, const struct weir_addr *addr)
+{
+	load_field(rules, field, NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, addr->bytes, fields[field].len);
+}
+
+void nft_match_field_prefix(struct nft_rules *rules, enum nft_field field,
+			    const struct weir_prefix *prefix)
+{
+	uint8_t bits[16] = { 0 };
+
+	for (uint8_t i = 0; i < prefix->len; i++)
+		bits[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	load_field(rules, field, NFT_REG_1);
+	mask(rules, bits, fields[field].len);
+	compare(rules, NFT_CMP_EQ, prefix->addr.bytes, fields[field].len);
+}
+
+void nft_match_field_set(struct nft_rules *rules, enum nft_field field, const char *set)
+{
+	load_field(rules, field, NFT_REG_1);
+	look_up(rules, set);
+}
+
+void nft_match_iface_field_set(struct nft_rules *rules, enum nft_field field, const char *set)
+{
+	load_meta(rules, NFT_META_IIF);
+	load_field(rules, field, NFT_REG32_01);
+	look_up(rules, set);
+}
+
 void nft_verdict(struct nft_rules *rules, int code, const char *chain)
 {
 	struct nftnl_expr *e = append(rules, "immediate");
@@ -291,15 +431,13 @@ void nft_count(struct nft_rules *rules)
 	append(rules, "counter");
 }
 
-void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t tag, uint16_t group)
+void nft_log(struct nft_rules *rules, const char *prefix, uint16_t group)
 {
 	struct nftnl_expr *e = append(rules, "log");
-	char prefix[WEIR_DENIED_PREFIX_STRLEN];
 
 	if (!e)
 		return;
-	nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX,
-			   weir_denied_prefix_format(direction, tag, prefix));
+	nftnl_expr_set_str(e, NFTNL_EXPR_LOG_PREFIX, prefix);
 	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_GROUP, group);
 	nftnl_expr_set_u32(e, NFTNL_EXPR_LOG_SNAPLEN, LOG_SNAPLEN);
 	nftnl_expr_set_u16(e, NFTNL_EXPR_LOG_QTHRESHOLD, LOG_THRESHOLD);

@@ -55,10 +55,37 @@ void nft_match_same_addr_pair_set(struct nft_rules *rules, uint8_t family, const
 void nft_match_asked_set(struct nft_rules *rules, uint8_t family, const char *set);
 void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const char *map);
 
+/* In the family netdev, where a frame says what it is. */
+void nft_match_ethertype(struct nft_rules *rules, uint16_t type);
+void nft_match_protocol(struct nft_rules *rules, uint16_t ethertype); /* also within a VLAN */
+void nft_match_source_mac_not(struct nft_rules *rules, const uint8_t *mac);
+void nft_match_hoplimit_not(struct nft_rules *rules, uint8_t limit);
+void nft_match_fragment6(struct nft_rules *rules);
+void nft_match_udp_ports(struct nft_rules *rules, uint16_t source, uint16_t destination);
+void nft_match_arp_of_ipv4(struct nft_rules *rules); /* over Ethernet */
+void nft_match_arp_request(struct nft_rules *rules);
+
+/* Where a packet has the address that a rule is about. */
+enum nft_field {
+	NFT_SOURCE4,
+	NFT_DESTINATION4,
+	NFT_SOURCE6,
+	NFT_DESTINATION6,
+	NFT_ND_TARGET, /* of a neighbour solicitation or advertisement */
+	NFT_ARP_SENDER,
+	NFT_FIELD_MAX
+};
+void nft_match_field(struct nft_rules *rules, enum nft_field field, const struct weir_addr *addr);
+void nft_match_field_prefix(struct nft_rules *rules, enum nft_field field,
+			    const struct weir_prefix *prefix);
+void nft_match_field_set(struct nft_rules *rules, enum nft_field field, const char *set);
+/* a set of interface . address */
+void nft_match_iface_field_set(struct nft_rules *rules, enum nft_field field, const char *set);
+
 /* Ends. chain is for NFT_JUMP and NFT_GOTO. */
 void nft_verdict(struct nft_rules *rules, int code, const char *chain);
 void nft_count(struct nft_rules *rules);
-void nft_log(struct nft_rules *rules, enum weir_direction direction, uint32_t tag, uint16_t group);
+void nft_log(struct nft_rules *rules, const char *prefix, uint16_t group); /* prefix.h */
 
 /* All of the packet, to the reader of the group at once. */
 void nft_copy(struct nft_rules *rules, uint16_t group);

@@ -98,7 +98,7 @@ bool nft_garbage_take_back(struct nft *n, const struct nft_objects *class_)
 }
 
 /* Rules let go of sets, sets let go of chains. */
-static void write_deletion(const struct nft_objects *o, struct nft_batch *b)
+void nft_delete_objects(struct nft_batch *b, const struct nft_objects *o)
 {
 	for (size_t i = 0; i < o->n_chains; i++)
 		nft_flush_chain(b, o->chains[i].name);
@@ -114,7 +114,7 @@ static int delete_waiting(struct nft *n, struct weir_error *err)
 	struct nft_garbage *g = &n->garbage;
 	int r;
 
-	write_deletion(&g->waiting, &b);
+	nft_delete_objects(&b, &g->waiting);
 	r = nft_send(n, &b, err);
 	/* What could not be deleted is in nobody's way; a full apply finds it. */
 	if (r < 0 || g->waiting.failed)

@@ -16,6 +16,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backends/flow/prefix.h"
+
 static const char *const directions[] = {
 	[WEIR_INGRESS] = "ingress",
 	[WEIR_EGRESS] = "egress",
@@ -88,8 +90,8 @@ static void render_input(struct nft_rules *rules)
  * policy is not known yet. */
 static void render_dispatch(int direction, uint16_t nflog_group, struct nft_rules *rules)
 {
+	char name[NFT_NAME_LEN], prefix[WEIR_DENIED_PREFIX_STRLEN];
 	bool source = direction == WEIR_EGRESS;
-	char name[NFT_NAME_LEN];
 
 	for (int f = 0; f < NFT_FAMILIES; f++) {
 		nft_dispatch_set(direction, f, name);
@@ -104,7 +106,7 @@ static void render_dispatch(int direction, uint16_t nflog_group, struct nft_rule
 	}
 	nft_rule_begin(rules, pending[direction]);
 	nft_count(rules);
-	nft_log(rules, direction, 0, nflog_group);
+	nft_log(rules, weir_denied_prefix_format(direction, 0, prefix), nflog_group);
 	nft_verdict(rules, NF_DROP, NULL);
 }
 

@@ -9,6 +9,7 @@
 
 struct check {
 	struct nft *n;
+	struct nft_socket *socket;    /* of the table */
 	const struct weir_addr *addr; /* NULL: everything */
 	int differences;
 	struct weir_error *err; /* of the first one */
@@ -46,7 +47,7 @@ static int check_set(struct check *c, const struct nft_contents *have, const cha
 		differs(c, "set", name, "missing");
 		return 0;
 	}
-	r = nft_read_elements(&c->n->socket, name, &found, c->err);
+	r = nft_read_elements(c->socket, name, &found, c->err);
 	if (r < 0)
 		return r;
 	nft_elems_sort(want);
@@ -58,8 +59,9 @@ static int check_set(struct check *c, const struct nft_contents *have, const cha
 	if (come.n || gone.n) {
 		const struct nft_elem *e = come.n ? come.items : gone.items;
 
-		a.family = e->key_len == 16 || e->key_len == 32 ? AF_INET6 : AF_INET;
-		memcpy(a.bytes, e->key, weir_addr_size(&a));
+		/* the last field of each key */
+		a.family = e->key_len >= 16 ? AF_INET6 : AF_INET;
+		memcpy(a.bytes, e->key + e->key_len - weir_addr_size(&a), weir_addr_size(&a));
 		weir_addr_format(&a, addr);
 	}
 	if (c->differences == 0)
@@ -128,12 +130,60 @@ static bool concerns(const struct check *c, const struct nft_ruleset *r)
 	return e && e->rulesets[r->direction] == r->id;
 }
 
+/* An interface out of which this address may come. */
+static bool concerns_interface(const struct check *c, const struct weir_interface *i)
+{
+	bool found = !c->addr;
+
+	for (unsigned a = 0; a < i->n_addrs && !found; a++)
+		found = weir_addr_compare(&i->addrs[a], c->addr) == 0;
+	return found;
+}
+
+/* Chains reached by other packets than they should be. */
+static void check_hooks(struct check *c, const struct nft_objects *o,
+			const struct nft_contents *have)
+{
+	for (size_t i = 0; i < o->n_chains; i++) {
+		const struct nft_chain *chain = nft_find_chain(&have->objects, o->chains[i].name);
+
+		if (chain && !nft_same_hook(chain, &o->chains[i]))
+			differs(c, "chain", chain->name, "is not where it was put");
+	}
+}
+
+static int check_spoof(struct check *c)
+{
+	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
+	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
+	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
+	const struct nft_spoof *now = &c->n->spoof.now;
+	int r = nft_read_contents(&c->n->spoof.socket, &have, c->err);
+
+	if (r < 0)
+		return r;
+	c->socket = &c->n->spoof.socket;
+	nft_spoof_render_shared(c->n->nflog_group, &o, &rules);
+	for (size_t i = 0; i < now->n_interfaces; i++)
+		if (concerns_interface(c, &now->interfaces[i]))
+			nft_spoof_render_interface(&now->interfaces[i], &o, &rules);
+	check_rules(c, &o, &rules, &have);
+	check_hooks(c, &o, &have);
+	for (int set = 0; set < NFT_SPOOF_SETS && r == 0; set++) {
+		WEIR_CLEANUP(nft_elems_free) struct nft_elems want = { 0 };
+
+		nft_spoof_render_set(now, set, &want);
+		r = check_set(c, &have, nft_spoof_sets[set], &want);
+	}
+	return r;
+}
+
 int nft_verify(struct nft *n, const struct weir_addr *addr, struct weir_error *err)
 {
 	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
 	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
 	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
-	struct check c = { .n = n, .addr = addr, .err = err };
+	struct check c = { .n = n, .socket = &n->socket, .addr = addr, .err = err };
 	int r = nft_read_contents(&n->socket, &have, err);
 
 	if (r < 0)
@@ -146,5 +196,7 @@ int nft_verify(struct nft *n, const struct weir_addr *addr, struct weir_error *e
 	for (size_t i = 0; i < n->model.n_rulesets && r == 0; i++)
 		if (concerns(&c, n->model.rulesets[i]))
 			r = check_ruleset(&c, n->model.rulesets[i], &have);
+	if (r == 0 && n->spoof.now.n_interfaces)
+		r = check_spoof(&c);
 	return r < 0 ? r : c.differences;
 }

@@ -10,6 +10,7 @@
 #include "daemon/cni/local.h"
 #include "daemon/cni/methods.h"
 #include "daemon/cni/pending.h"
+#include "daemon/reconcile/interfaces.h"
 #include "daemon/reconcile/reconcile.h"
 #include "weir/cleanup.h"
 #include "weir/log.h"
@@ -59,6 +60,7 @@ static void add(struct weird *d, const cJSON *params, struct weir_endpoint **ep,
 	const struct weir_endpoint *kept = *ep;
 	struct weir_error err;
 
+	weir_interfaces_identify(*ep);
 	if (weir_endpoints_add(d->endpoints, ep, &replaced, &err) < 0) {
 		weir_rpc_reply_error(reply, WEIR_RPC_IO_FAILURE,
 				     "ADD: the endpoint could not be stored", err.text);

@@ -45,6 +45,7 @@ struct weir_config {
 	struct weir_config_prefixes pod_cidrs; /* guard ranges; empty: those of the Node object */
 	unsigned nflog_group;
 	unsigned bridge_netfilter; /* weir_config_setting */
+	unsigned anti_spoofing;	   /* bool */
 	struct {
 		char *kubeconfig; /* "": the service account of the pod that weird runs in */
 	} kubernetes;

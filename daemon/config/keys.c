@@ -86,6 +86,8 @@ const struct weir_config_key weir_config_keys[] = {
 	    "NFLOG group for denied packets", .min = 1, .max = UINT16_MAX),
 	KEY("bridgeNetfilter", CHOICE, bridge_netfilter, "set",
 	    "switch br_netfilter on for bridged pods, or only check it", .choices = settings),
+	KEY("antiSpoofing", CHOICE, anti_spoofing, "yes",
+	    "drop what comes out of a pod's interface and is not from the pod", .choices = no_yes),
 	KEY("flows.publish", STRINGS, flows.publish, "ipc:///run/weir/flows.sock",
 	    "ZeroMQ addresses to bind: ipc:// or tcp://"),
 	KEY("flows.connect", STRINGS, flows.connect, "",

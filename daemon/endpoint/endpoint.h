@@ -20,7 +20,7 @@ struct weir_endpoint {
 		netns_ino; /* of that path at ADD: a reused path is not the same netns */
 	char *namespace_, *pod,
 		*uid;	   /* from CNI_ARGS; namespace_ and pod NULL: not a Kubernetes pod */
-	char *host_ifname; /* NULL: not known */
+	char *host_ifname; /* the other end of the pod's interface; NULL: not known */
 	char *mac;	   /* of the pod's interface, NULL: not known */
 	size_t n_addrs;
 	struct weir_addr *addrs;
@@ -49,6 +49,8 @@ struct weir_endpoint *weir_endpoints_find(const struct weir_endpoints *eps,
 /* Then ->next: in the order in which they were added, also after a restart. */
 struct weir_endpoint *weir_endpoints_first(const struct weir_endpoints *eps);
 size_t weir_endpoints_count(const struct weir_endpoints *eps);
+/* Another number whenever one was added or removed. */
+uint64_t weir_endpoints_version(const struct weir_endpoints *eps);
 /* Is its netns still the one it was? */
 bool weir_endpoint_alive(const struct weir_endpoint *ep);
 void weir_endpoint_free(struct weir_endpoint **ep);

@@ -20,6 +20,7 @@ struct weir_endpoints {
 	int dir;
 	struct weir_endpoint *first; /* in the order in which they were added */
 	size_t count;
+	uint64_t version;
 };
 
 void weir_endpoint_free(struct weir_endpoint **ep)
@@ -60,6 +61,7 @@ static void insert(struct weir_endpoints *eps, struct weir_endpoint *ep)
 	ep->next = *at;
 	*at = ep;
 	eps->count++;
+	eps->version++;
 }
 
 /* Whatever *at points to is the caller's. */
@@ -69,6 +71,7 @@ static struct weir_endpoint *take_out(struct weir_endpoints *eps, struct weir_en
 
 	*at = ep->next;
 	eps->count--;
+	eps->version++;
 	ep->next = NULL;
 	return ep;
 }
@@ -259,4 +262,9 @@ struct weir_endpoint *weir_endpoints_first(const struct weir_endpoints *eps)
 size_t weir_endpoints_count(const struct weir_endpoints *eps)
 {
 	return eps->count;
+}
+
+uint64_t weir_endpoints_version(const struct weir_endpoints *eps)
+{
+	return eps->version;
 }

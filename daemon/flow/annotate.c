@@ -140,6 +140,43 @@ static void force_denied(struct weir_annotator *a, const struct weir_flow *flow,
 		side->ruleset = NULL; /* other policies than those that dropped it */
 }
 
+static const struct weir_interface *interface_at(const struct weir_world *w, uint32_t index)
+{
+	size_t low = 0, high = w->n_interfaces;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (w->interfaces[mid].index == index)
+			return &w->interfaces[mid];
+		if (w->interfaces[mid].index < index)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return NULL;
+}
+
+/* The sender is who the interface belongs to, whatever the packet says; the other
+ * side was not asked. */
+static void annotate_spoofed(struct weir_annotator *a, const struct weir_flow *flow,
+			     struct weir_annotation *ret)
+{
+	const struct weir_cluster *c = a->world->cluster;
+	const struct weir_interface *i = interface_at(a->world, flow->interface);
+	const struct weir_pod *dst = weir_cluster_pod_by_addr(c, &flow->reply.src);
+	const struct weir_decision spoofed = { WEIR_DENIED, .reason = WEIR_REASON_SPOOFED };
+	const struct weir_decision nothing = { .reason = WEIR_REASON_NOT_ENDPOINT };
+	const struct weir_pod *src =
+		i && i->n_addrs ? weir_cluster_pod_by_addr(c, &i->addrs[0]) : NULL;
+
+	ret->src = weir_flow_name_get(&a->names, src, NULL);
+	ret->dst = name_of(a, dst, &flow->reply.src);
+	ret->egress = weir_flow_side_get(&a->sides, &spoofed);
+	ret->ingress = weir_flow_side_get(&a->sides, &nothing);
+	ret->service = NULL;
+}
+
 void weir_annotate_denied(struct weir_annotator *a, const struct weir_flow *flow,
 			  struct weir_annotation *ret)
 {
@@ -148,6 +185,10 @@ void weir_annotate_denied(struct weir_annotator *a, const struct weir_flow *flow
 	const struct weir_pod *dst = weir_cluster_pod_by_addr(c, &flow->reply.src);
 	struct weir_judgement j;
 
+	if (flow->spoofed) {
+		annotate_spoofed(a, flow, ret);
+		return;
+	}
 	judge(a, flow, &j);
 	force_denied(a, flow, flow->direction == WEIR_EGRESS ? src : dst, &j);
 	annotate(a, flow, src, dst, &j, ret);

@@ -21,9 +21,9 @@
 
 struct kind_key {
 	struct weir_addr src, dst;
-	uint32_t ruleset;
+	uint32_t ruleset, interface; /* the second: of spoofed ones */
 	uint16_t dport;
-	uint8_t protocol, direction, pending;
+	uint8_t protocol, direction, pending, spoofed;
 };
 
 struct kind {
@@ -113,6 +113,8 @@ static struct kind_key key_of(const struct weir_flow *flow)
 	key.protocol = flow->original.protocol;
 	key.direction = flow->direction;
 	key.pending = flow->pending;
+	key.spoofed = flow->spoofed;
+	key.interface = flow->spoofed ? flow->interface : 0;
 	return key;
 }
 

@@ -15,6 +15,7 @@
 #include "daemon/cluster/cluster.h"
 #include "daemon/http/http.h"
 #include "daemon/reconcile/coverage.h"
+#include "daemon/reconcile/interfaces.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/report/report.h"
 #include "daemon/source/source.h"
@@ -30,6 +31,7 @@ struct snapshot {
 	struct weir_pipeline_stats flows;
 	struct weir_publish_stats publish;
 	uint64_t unmanaged[WEIR_UNCOVERED_MAX];
+	struct weir_interface_counts interfaces;
 };
 
 enum type { GAUGE, COUNTER };
@@ -60,6 +62,11 @@ static const char *record_word(unsigned i)
 static const char *uncovered_word(unsigned i)
 {
 	return weir_uncovered_name((enum weir_uncovered)i);
+}
+
+static const char *spoof_word(unsigned i)
+{
+	return weir_spoof_name((enum weir_spoof)i);
 }
 
 static const char *event_word(unsigned i)
@@ -138,6 +145,9 @@ static const struct metric metrics[] = {
 	NUMBER("weir_flow_denied_packets_total", COUNTER, flows.denied_packets, "Packets denied."),
 	NUMBER("weir_flow_denied_connections_total", COUNTER, flows.denied_connections, "Connections denied."),
 	NUMBER("weir_flow_policy_race_total", COUNTER, flows.policy_race, "Denials whose reason had changed when they were read."),
+	ARRAY("weir_spoofed_packets_total", COUNTER, backend.spoofed, "Packets from pods dropped because they were not from the pod, by what was not so. Begins anew when the kernel's rules do.", "kind", spoof_word),
+	NUMBER("weir_spoof_guarded_interfaces", GAUGE, interfaces.guarded, "Interfaces of pods with anti-spoofing."),
+	NUMBER("weir_spoof_unguarded_pods", GAUGE, interfaces.unguarded, "Pod interfaces without it although it is configured: see weirctl endpoints."),
 	NUMBER("weir_publish_records_total", COUNTER, publish.records, "Records published."),
 	NUMBER("weir_publish_batches_total", COUNTER, publish.batches, "Batches published."),
 	NUMBER("weir_publish_bytes_total", COUNTER, publish.bytes, "Bytes published."),
@@ -175,6 +185,7 @@ static void take_snapshot(struct weird *d, struct snapshot *ret)
 	weir_coverage_begin(&coverage, d);
 	weir_coverage_count(&coverage, ret->unmanaged);
 	weir_coverage_end(&coverage);
+	weir_interfaces_count(d, &ret->interfaces);
 	pthread_mutex_unlock(&d->world.lock);
 	weir_reconcile_state(d->reconcile, &ret->reconcile);
 	weir_backend_stats(d->backend, &ret->backend);

@@ -20,6 +20,8 @@
 
 struct weir_node_addrs {
 	struct weir_world *world;
+	void (*changed)(void *data);
+	void *data;
 	struct nl_sock *dump, *events;
 	uv_poll_t poll;
 	uv_timer_t timer;
@@ -63,6 +65,15 @@ static int by_address(const void *a, const void *b)
 	return weir_addr_compare(a, b);
 }
 
+static bool same(const struct weir_world *world, const struct list *list)
+{
+	bool equal = world->n_node_addrs == list->n;
+
+	for (size_t i = 0; i < list->n && equal; i++)
+		equal = weir_addr_compare(&world->node_addrs[i], &list->items[i]) == 0;
+	return equal;
+}
+
 static int refresh(struct weir_node_addrs *a)
 {
 	struct list list = { .items = NULL };
@@ -79,11 +90,17 @@ static int refresh(struct weir_node_addrs *a)
 	}
 	if (list.n)
 		qsort(list.items, list.n, sizeof(*list.items), by_address);
+	if (same(a->world, &list)) {
+		free(list.items);
+		return 0;
+	}
 	weir_world_lock_to_change(a->world);
 	free(a->world->node_addrs);
 	a->world->node_addrs = list.items;
 	a->world->n_node_addrs = list.n;
+	a->world->node_addrs_version++;
 	pthread_mutex_unlock(&a->world->lock);
+	a->changed(a->data);
 	return 0;
 }
 
@@ -144,8 +161,8 @@ static void on_closed(uv_handle_t *handle)
 		free_addrs(a);
 }
 
-int weir_node_addrs_start(uv_loop_t *loop, struct weir_world *world, struct weir_node_addrs **ret,
-			  struct weir_error *err)
+int weir_node_addrs_start(uv_loop_t *loop, struct weir_world *world, void (*changed)(void *data),
+			  void *data, struct weir_node_addrs **ret, struct weir_error *err)
 {
 	struct weir_node_addrs *a = calloc(1, sizeof(*a));
 	int r;
@@ -153,6 +170,8 @@ int weir_node_addrs_start(uv_loop_t *loop, struct weir_world *world, struct weir
 	if (!a)
 		return weir_error_errno(err, ENOMEM, "node addresses");
 	a->world = world;
+	a->changed = changed;
+	a->data = data;
 	r = open_sockets(a);
 	if (r == 0)
 		r = refresh(a);

@@ -11,6 +11,6 @@
 
 struct weir_node_addrs;
 
-int weir_node_addrs_start(uv_loop_t *loop, struct weir_world *world, struct weir_node_addrs **ret,
-			  struct weir_error *err);
+int weir_node_addrs_start(uv_loop_t *loop, struct weir_world *world, void (*changed)(void *data),
+			  void *data, struct weir_node_addrs **ret, struct weir_error *err);
 void weir_node_addrs_stop(struct weir_node_addrs **addrs);

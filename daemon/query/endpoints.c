@@ -10,6 +10,7 @@
 
 #include "daemon/cluster/cluster.h"
 #include "daemon/reconcile/coverage.h"
+#include "daemon/reconcile/interfaces.h"
 
 /* How many policies isolate the pod in that direction; 0: everything passes. */
 static void add_direction(const struct weird *d, cJSON *object, const struct weir_pod *pod,
@@ -47,6 +48,12 @@ static void add_life(cJSON *item, const char *origin, bool known, uint64_t reali
 	cJSON_AddNumberToObject(item, "realised", (double)realised);
 }
 
+static void add_guarded(cJSON *item, enum weir_unguarded why)
+{
+	cJSON_AddBoolToObject(item, "antiSpoofing", why == WEIR_GUARDED);
+	weir_query_add_text(item, "antiSpoofingReason", weir_unguarded_words(why));
+}
+
 static void add_endpoint(const struct weir_coverage *coverage, cJSON *array,
 			 const struct weir_endpoint *ep)
 {
@@ -68,6 +75,7 @@ static void add_endpoint(const struct weir_coverage *coverage, cJSON *array,
 	add_direction(d, item, pod, WEIR_EGRESS);
 	cJSON_AddBoolToObject(item, "enforced", why == WEIR_COVERED);
 	add_reason(item, why);
+	add_guarded(item, weir_interfaces_of(d, ep));
 	cJSON_AddItemToArray(array, item);
 }
 
@@ -101,6 +109,7 @@ static void add_without_cni(void *data, const struct weir_pod *pod, enum weir_un
 	add_direction(d, item, pod, WEIR_EGRESS);
 	cJSON_AddBoolToObject(item, "enforced", why == WEIR_COVERED);
 	add_reason(item, why);
+	add_guarded(item, weir_interfaces_of_adopted(d, pod));
 	cJSON_AddItemToArray(l->array, item);
 }
 

@@ -16,6 +16,7 @@
 #include "daemon/cluster/cluster.h"
 #include "daemon/reconcile/bridge.h"
 #include "daemon/reconcile/guards.h"
+#include "daemon/reconcile/interfaces.h"
 #include "daemon/source/source.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
@@ -26,6 +27,7 @@
 
 struct weir_reconcile {
 	struct weird *d;
+	struct weir_interfaces *interfaces;
 	uv_timer_t soon, retry, settle;
 	int open;	    /* handles that are not closed yet */
 	bool full;	    /* the next run compares and repairs */
@@ -56,13 +58,21 @@ static int collect(struct weir_reconcile *r, struct weir_changes **ret, struct w
 	return weir_compiler_snapshot(compiler, ret, err);
 }
 
-/* The guards are the daemon's own; their list goes with every transaction. */
+/* Guards and interfaces are the daemon's own; their lists go with every
+ * transaction. */
 static int apply(struct weir_reconcile *r, struct weir_changes *changes, bool guards_changed,
 		 struct weir_error *err)
 {
-	changes->guards = r->d->world.guards;
-	changes->n_guards = r->d->world.n_guards;
-	if (weir_changes_empty(changes) && !changes->full && !guards_changed)
+	const struct weir_world *w = &r->d->world;
+	bool interfaces_changed = weir_interfaces_update(r->interfaces, changes);
+
+	changes->guards = w->guards;
+	changes->n_guards = w->n_guards;
+	changes->interfaces = w->interfaces;
+	changes->n_interfaces = w->n_interfaces;
+	changes->node_addrs = w->node_addrs;
+	changes->n_node_addrs = w->n_node_addrs;
+	if (weir_changes_empty(changes) && !changes->full && !guards_changed && !interfaces_changed)
 		return 0;
 	return weir_backend_apply(r->d->backend, changes, err);
 }
@@ -252,6 +262,10 @@ int weir_reconcile_new(struct weird *d, struct weir_reconcile **ret)
 		return -ENOMEM;
 	r->d = d;
 	r->full = true;
+	if (weir_interfaces_new(d, &r->interfaces) < 0) {
+		free(r);
+		return -ENOMEM;
+	}
 	init_timer(r, &r->soon);
 	init_timer(r, &r->retry);
 	init_timer(r, &r->settle);
@@ -273,6 +287,7 @@ void weir_reconcile_free(struct weir_reconcile **reconcile)
 
 	if (!r)
 		return;
+	weir_interfaces_free(&r->interfaces);
 	uv_close((uv_handle_t *)&r->soon, on_closed);
 	uv_close((uv_handle_t *)&r->retry, on_closed);
 	uv_close((uv_handle_t *)&r->settle, on_closed);

@@ -29,6 +29,7 @@ struct weir_backend_config {
 
 struct weir_backend_stats {
 	uint64_t transactions, elements_added, elements_removed, retries, repairs;
+	uint64_t spoofed[WEIR_SPOOF_MAX]; /* packets dropped; the kernel's counters */
 };
 
 struct weir_backend_ops {

@@ -34,16 +34,18 @@ enum { WEIR_ORIGINAL, WEIR_REPLY }; /* index of counters */
 
 struct weir_flow {
 	uint8_t event;
-	uint8_t direction; /* DENIED: which side's check dropped it (weir_direction) */
-	uint8_t tcp_end;   /* CLOSING, END: weir_tcp_end, as far as the kernel's state tells */
-	bool has_counters; /* END, COUNTERS: accounting was on */
-	bool seen_reply;   /* IPS_SEEN_REPLY */
-	bool pending;	   /* DENIED: guard range, no endpoint yet */
-	bool expired;	   /* END: its time had run out; else somebody deleted it */
-	uint32_t id;	   /* conntrack id; DENIED: 0 */
-	uint32_t ruleset;  /* DENIED: tag of the ruleset that dropped it, 0 unknown */
-	uint64_t time;	   /* ns since the epoch: when it happened */
-	uint64_t start;	   /* ns since the epoch, 0 unknown: when the connection began */
+	uint8_t direction;  /* DENIED: which side's check dropped it (weir_direction) */
+	uint8_t tcp_end;    /* CLOSING, END: weir_tcp_end, as far as the kernel's state tells */
+	bool has_counters;  /* END, COUNTERS: accounting was on */
+	bool seen_reply;    /* IPS_SEEN_REPLY */
+	bool pending;	    /* DENIED: guard range, no endpoint yet */
+	bool spoofed;	    /* DENIED: not from the pod whose interface it came out of */
+	bool expired;	    /* END: its time had run out; else somebody deleted it */
+	uint32_t id;	    /* conntrack id; DENIED: 0 */
+	uint32_t ruleset;   /* DENIED: tag of the ruleset that dropped it, 0 unknown */
+	uint32_t interface; /* DENIED, spoofed: index of the interface; 0 unknown */
+	uint64_t time;	    /* ns since the epoch: when it happened */
+	uint64_t start;	    /* ns since the epoch, 0 unknown: when the connection began */
 	uint64_t packets[2], bytes[2];
 	uint32_t length;    /* DENIED: bytes of the packet (layer 3) */
 	uint8_t tcp_flags;  /* DENIED: flags byte of a TCP packet */
@@ -63,6 +65,18 @@ enum weir_loss {
 	WEIR_LOSS_MAX
 };
 const char *weir_loss_name(enum weir_loss loss);
+
+/* What a dropped packet said that was not so. */
+enum weir_spoof {
+	WEIR_SPOOF_IPV4, /* its source address */
+	WEIR_SPOOF_IPV6,
+	WEIR_SPOOF_NEIGHBOR, /* in neighbour discovery: also a router that is none */
+	WEIR_SPOOF_ARP,
+	WEIR_SPOOF_MAC,	  /* the source address of the frame */
+	WEIR_SPOOF_FRAME, /* neither IP nor ARP, or in a VLAN */
+	WEIR_SPOOF_MAX
+};
+const char *weir_spoof_name(enum weir_spoof spoof); /* "ipv4", "neighbor" */
 
 /* Called for each event, from the thread that reads the source. The flow is
  * valid during the call only. */

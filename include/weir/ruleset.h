@@ -30,6 +30,7 @@ enum weir_reason {
 	WEIR_REASON_SELF,	  /* a pod may talk to its own address */
 	WEIR_REASON_OWN_NODE,	  /* set by the caller, who knows the node's addresses */
 	WEIR_REASON_PENDING,	  /* an address of a guard range without an endpoint */
+	WEIR_REASON_SPOOFED,	  /* what the pod sent is not from an address of its own */
 	WEIR_REASON_MAX
 };
 const char *weir_reason_name(enum weir_reason reason);
@@ -100,6 +101,18 @@ struct weir_endpoint_change {
 	uint32_t rulesets[WEIR_DIRECTION_MAX]; /* 0: not isolated, everything passes */
 };
 
+/* The host's end of a pod's interface, and the addresses that alone may come out
+ * of it. Bytes that say nothing are 0, so that equal ones are equal memory. */
+struct weir_interface {
+	uint32_t index;
+	char name[16];
+	bool has_mac;
+	uint8_t mac[6]; /* of the pod's end */
+	uint8_t n_addrs;
+	struct weir_addr addrs[WEIR_POD_ADDRS_MAX]; /* sorted */
+	char owner[96];				    /* for people: "namespace/pod" */
+};
+
 struct weir_changes {
 	uint64_t generation;
 	bool full; /* all there is: what is not mentioned must not exist */
@@ -116,4 +129,11 @@ struct weir_changes {
 	 * opened the backend's answers. None: nothing is copied. Always the whole list. */
 	size_t n_resolvers;
 	const struct weir_prefix *resolvers;
+	/* Packets that come out of these and are not from their pod are dropped.
+	 * Ascending index. Always the whole list; none: nothing is checked. */
+	size_t n_interfaces;
+	const struct weir_interface *interfaces;
+	/* The node's own addresses: no pod may answer for one. Sorted, all of them. */
+	size_t n_node_addrs;
+	const struct weir_addr *node_addrs;
 };

@@ -80,6 +80,9 @@ static void add_side(struct line *l, const char *direction, const struct weir_re
 	case WEIR_REASON_PENDING:
 		add(l, "pending: pod is being set up");
 		return;
+	case WEIR_REASON_SPOOFED:
+		add(l, "spoofed: not an address of the pod");
+		return;
 	case WEIR_REASON_NOT_ENDPOINT:
 	case WEIR_REASON_MAX:
 		break;
