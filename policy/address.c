@@ -142,6 +142,20 @@ static struct named *prefix_around(const struct weir_compiler *c, const struct a
 	return weir_named_of(c, &key);
 }
 
+static int retrace(struct weir_compiler *c, struct address *a)
+{
+	if (!a->identity || a->queued || a->identity->prefix == prefix_around(c, a))
+		return 0;
+	return weir_address_touch(c, a);
+}
+
+int weir_address_retrace(struct weir_compiler *c, const struct weir_addr *addr)
+{
+	struct address *a = weir_address_find(c, addr);
+
+	return a ? retrace(c, a) : 0;
+}
+
 /* Looks at every address. There is no index from prefixes to the addresses in
  * them: it would cost each address more than all else that is known of it. */
 int weir_addresses_retrace(struct weir_compiler *c)
@@ -149,9 +163,7 @@ int weir_addresses_retrace(struct weir_compiler *c)
 	struct address *a;
 
 	for (uint32_t i = 0; (a = weir_table_next(&c->addresses, &i));) {
-		if (!a->identity || a->queued || a->identity->prefix == prefix_around(c, a))
-			continue;
-		if (weir_address_touch(c, a) < 0)
+		if (retrace(c, a) < 0)
 			return -ENOMEM;
 	}
 	return 0;

@@ -129,7 +129,7 @@ static int select_pods(struct weir_compiler *c)
 /* Which addresses are alike, and which peers they are in. */
 static int identify(struct weir_compiler *c)
 {
-	if (weir_named_toggle(c) < 0 || weir_nodes_toggle(c) < 0 ||
+	if (weir_domains_fill(c) < 0 || weir_named_toggle(c) < 0 || weir_nodes_toggle(c) < 0 ||
 	    weir_addresses_identify(c) < 0 || weir_identities_match(c) < 0)
 		return -ENOMEM;
 	return weir_peersets_match_new(c);
@@ -144,7 +144,8 @@ static void shrink_queues(struct weir_compiler *c)
 		&c->q_profiles,	      &c->q_subjects,  &c->new_subjects,   &c->new_peersets,
 		&c->q_peersets,	      &c->q_addresses, &c->dirty_named,	   &c->new_identities,
 		&c->q_identities,     &c->q_rulesets,  &c->removed_pods,   &c->removed_policies,
-		&c->q_owners,	      &c->added_nodes, &c->removed_nodes,
+		&c->q_owners,	      &c->added_nodes, &c->removed_nodes,  &c->q_domains,
+		&c->stale_peersets,
 	};
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(all); i++) {
@@ -159,6 +160,7 @@ static int sweep(struct weir_compiler *c)
 	weir_peersets_sweep(c);
 	weir_identities_sweep(c);
 	weir_named_sweep(c);
+	weir_domains_sweep(c);
 	if (weir_profiles_sweep(c) < 0)
 		return -ENOMEM;
 	if (weir_spaces_sweep(c) < 0)
@@ -205,7 +207,7 @@ static int lend_again(const struct weir_compiler *from, struct weir_compiler *to
 		if (weir_compiler_add_node(to, weir_node_of(pod)) < 0)
 			return -ENOMEM;
 	}
-	return 0;
+	return weir_domains_lend_again(from, to);
 }
 
 /* A commit that ran out of memory has left the model in the middle of

@@ -49,6 +49,8 @@ static void free_queues(struct weir_compiler *c)
 		&c->q_peersets,
 		&c->dead_peersets,
 		&c->q_named,
+		&c->q_domains,
+		&c->stale_peersets,
 		&c->q_addresses,
 		&c->q_owners,
 		&c->dirty_named,
@@ -95,6 +97,7 @@ static void free_all(struct weir_compiler *c)
 	FREE_TABLE(&c->policies, struct policy, weir_policy_record_free);
 	FREE_TABLE(&c->pods, struct pod, weir_pod_record_free);
 	FREE_TABLE(&c->nodes_by_name, struct pod, weir_node_record_free);
+	FREE_TABLE(&c->domains, struct domain, weir_domain_record_free);
 	FREE_TABLE(&c->addresses, struct address, free);
 	FREE_TABLE(&c->endpoints, struct endpoint, free);
 	weir_table_free(&c->namespaces);

@@ -112,6 +112,7 @@ static bool peer_has(const struct weir_compiler *c, const struct weir_policy *po
 	case WEIR_PEER_NODES:
 		return weir_node_peer_has(c, peer, addr);
 	case WEIR_PEER_DOMAINS:
+		return weir_domain_peer_has(c, peer, addr);
 	case WEIR_PEER_KIND_MAX:
 		break;
 	}

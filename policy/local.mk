@@ -5,13 +5,14 @@ policy_libpolicy_a_SOURCES = policy/claim.c policy/equal.c policy/precedence.c p
 	policy/warning.c
 policy_libpolicy_a_SOURCES += policy/decode/addrs.c policy/decode/addrs.h \
 	policy/decode/adminnetworkpolicy.c policy/decode/clusternetworkpolicy.c \
-	policy/decode/clusterpeer.c policy/decode/clusterpolicy.c policy/decode/clusterpolicy.h \
+	policy/decode/clusterpeer.c policy/decode/clusterpolicy.c policy/decode/clusterpolicy.h policy/decode/domain.c \
 	policy/decode/fields.c policy/decode/fields.h policy/decode/namespace.c \
 	policy/decode/networkpolicy.c policy/decode/node.c policy/decode/pod.c \
 	policy/decode/policy.c policy/decode/policy.h policy/decode/selector.c \
 	policy/decode/service.c policy/decode/syntax.c policy/decode/workload.c
 policy_libpolicy_a_SOURCES += policy/address.c policy/assign.c policy/changes.c policy/class.c \
-	policy/commit.c policy/compile.c policy/compiler.c policy/explain.c policy/identity.c \
+	policy/commit.c policy/compile.c policy/compiler.c policy/domain.c policy/explain.c \
+	policy/identity.c \
 	policy/index.c policy/judge.c policy/judge.h policy/line.c policy/line.h policy/node.c \
 	policy/pack.c \
 	policy/peerset.c \

@@ -21,6 +21,8 @@ static bool peerset_is(const void *item, const void *key)
 
 	if (p->kind != w->peer->kind)
 		return false;
+	if (p->kind == WEIR_PEER_DOMAINS)
+		return weir_names_are(p->names, w->peer);
 	if (p->kind != WEIR_PEER_PREFIX)
 		return weir_selection_is(&p->selection, w->space, w->namespaces, w->labels);
 	return p->prefix == w->prefix && p->n_except == w->peer->n_except &&
@@ -42,6 +44,7 @@ void weir_peerset_free(struct peerset *p)
 	weir_selection_free(&p->selection);
 	weir_ids_free(&p->members);
 	weir_vec_free(&p->uses);
+	weir_names_free(p->names);
 	free(p->except);
 	free(p);
 }
@@ -135,6 +138,27 @@ static int get_prefix(struct weir_compiler *c, struct wanted *w, struct peerset 
 	return weir_vec_push(&p->prefix->peersets, p);
 }
 
+static int get_domains(struct weir_compiler *c, const struct weir_peer *peer, struct peerset **ret)
+{
+	struct wanted w = { .peer = peer };
+	uint32_t hash = weir_names_hash(peer);
+	struct peerset *p = weir_table_find(&c->peersets, hash, peerset_is, &w);
+
+	*ret = p;
+	if (p)
+		return 0;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->kind = WEIR_PEER_DOMAINS;
+	*ret = p;
+	if (weir_names_enter(c, p, peer) < 0) {
+		weir_peerset_free(p);
+		return -ENOMEM;
+	}
+	return peerset_add(c, p, hash);
+}
+
 /* The set of a peer of this policy; whoever keeps it counts itself in refs.
  * NULL: a peer that matches nothing. */
 int weir_peerset_get(struct weir_compiler *c, const struct policy *policy,
@@ -158,6 +182,7 @@ int weir_peerset_get(struct weir_compiler *c, const struct policy *policy,
 		free(w.except);
 		break;
 	case WEIR_PEER_DOMAINS:
+		return get_domains(c, peer, ret);
 	case WEIR_PEER_KIND_MAX:
 		break;
 	}
@@ -195,8 +220,12 @@ static bool has_prefix(const struct peerset *p, const struct named *n)
 bool weir_peerset_has(const struct weir_compiler *c, const struct peerset *p,
 		      const struct identity *i)
 {
+	uint32_t pos;
+
 	if (p->kind == WEIR_PEER_PREFIX)
 		return has_prefix(p, i->prefix);
+	if (p->kind == WEIR_PEER_DOMAINS)
+		return weir_vec_search(&p->names->prefixes, i->prefix, &pos);
 	return i->space && weir_selection_matches(c, &p->selection, i->space, i->labels);
 }
 
@@ -240,6 +269,24 @@ static int try_identity(struct weir_compiler *c, struct peerset *p, struct ident
 	return weir_peerset_join(c, p, i);
 }
 
+int weir_peerset_join_named(struct weir_compiler *c, struct peerset *p, struct named *n)
+{
+	int r = 0;
+
+	for (struct identity *i = n->identities; i && r == 0; i = i->next_in_prefix)
+		r = try_identity(c, p, i);
+	return r;
+}
+
+int weir_peerset_part_named(struct weir_compiler *c, struct peerset *p, struct named *n)
+{
+	int r = 0;
+
+	for (struct identity *i = n->identities; i && r == 0; i = i->next_in_prefix)
+		r = weir_peerset_part(c, p, i);
+	return r;
+}
+
 struct try_within {
 	struct weir_compiler *c;
 	struct peerset *peerset;
@@ -248,12 +295,8 @@ struct try_within {
 static int try_named(void *data, struct weir_trie_node *node)
 {
 	struct try_within *t = data;
-	struct named *n = (struct named *)node;
-	int r = 0;
 
-	for (struct identity *i = n->identities; i && r == 0; i = i->next_in_prefix)
-		r = try_identity(t->c, t->peerset, i);
-	return r;
+	return weir_peerset_join_named(t->c, t->peerset, (struct named *)node);
 }
 
 static int match_new(struct weir_compiler *c, struct peerset *p)
@@ -263,6 +306,11 @@ static int match_new(struct weir_compiler *c, struct peerset *p)
 
 	if (p->kind == WEIR_PEER_PREFIX)
 		return weir_trie_walk(&c->prefixes, &p->prefix->node.key, try_named, &within);
+	if (p->kind == WEIR_PEER_DOMAINS) {
+		for (uint32_t i = 0; i < p->names->prefixes.n && r == 0; i++)
+			r = weir_peerset_join_named(c, p, p->names->prefixes.at[i]);
+		return r;
+	}
 	if (p->selection.space) {
 		struct identity *i = p->selection.space->identities;
 
@@ -309,6 +357,8 @@ static int retire(struct weir_compiler *c, struct peerset *p)
 	if (drop_members(c, p) < 0 || weir_vec_push(&c->dead_peersets, p) < 0)
 		return -ENOMEM;
 	weir_table_remove(&c->peersets, p->hash, p);
+	if (p->kind == WEIR_PEER_DOMAINS)
+		return weir_names_leave(c, p);
 	if (p->kind != WEIR_PEER_PREFIX) {
 		struct space *space = p->selection.space;
 

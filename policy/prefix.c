@@ -68,6 +68,22 @@ static int toggle(struct weir_compiler *c, struct named *n)
 	return 0;
 }
 
+/* Whose deepest prefix may be another one now? That of one address is there for
+ * that one only; names of domains come into force so, again and again. */
+static int retrace(struct weir_compiler *c)
+{
+	int r = 0;
+
+	for (uint32_t i = 0; i < c->dirty_named.n && r == 0; i++) {
+		const struct weir_prefix *key = &((struct named *)c->dirty_named.at[i])->node.key;
+
+		if (key->len < weir_addr_bits(&key->addr))
+			return weir_addresses_retrace(c);
+		r = weir_address_retrace(c, &key->addr);
+	}
+	return r;
+}
+
 int weir_named_toggle(struct weir_compiler *c)
 {
 	for (uint32_t i = 0; i < c->q_named.n; i++) {
@@ -80,7 +96,7 @@ int weir_named_toggle(struct weir_compiler *c)
 			weir_named_free(n); /* came and went between two commits */
 	}
 	c->q_named.n = 0;
-	return c->dirty_named.n ? weir_addresses_retrace(c) : 0;
+	return retrace(c);
 }
 
 /* Once the changes are told. */

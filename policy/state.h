@@ -10,6 +10,7 @@
  *   subject   subject.c   policies with the same subject selector
  *   peerset   peerset.c   one peer of rules, shared, with its members
  *   named     prefix.c    a prefix that a rule in force names
+ *   domain    domain.c    a name, its addresses, and the peer sets that name it
  *   address   address.c   an address of a pod, or of a node (node.c)
  *   identity  identity.c  addresses that are alike for every peer
  *   ruleset   ruleset.c, assign.c, rulelist.c, class.c, line.c, compile.c
@@ -21,6 +22,7 @@
 #include "weir/cleanup.h"
 #include "weir/compiler.h"
 
+struct domain;
 struct identity;
 struct peerset;
 struct profile;
@@ -129,10 +131,19 @@ struct profile {
 	bool is_new, queued;
 };
 
+/* What a peer set of names of domains has beside. */
+struct peer_names {
+	struct weir_vec prefixes; /* struct named: the addresses; in the order of the pointers */
+	bool stale;		  /* they may be others by now */
+	uint32_t n;
+	struct domain *at[];
+};
+
 struct peerset {
 	struct selection selection; /* WEIR_PEER_PODS, _NODES */
 	struct named *prefix;	    /* WEIR_PEER_PREFIX */
 	struct named **except;
+	struct peer_names *names; /* WEIR_PEER_DOMAINS */
 	uint32_t n_except;
 	uint32_t hash, refs, stamp;
 	uint8_t kind;
@@ -281,6 +292,7 @@ struct scratch; /* class.c */
 struct weir_compiler {
 	struct weir_table namespaces, pods, policies; /* by name: what was lent */
 	struct weir_table nodes_by_name;	      /* struct pod */
+	struct weir_table domains;		      /* by text */
 	struct weir_vec added_namespaces, removed_namespaces;
 	struct weir_vec added_nodes, removed_nodes;	  /* struct pod */
 	struct weir_vec added_pods, removed_pods;	  /* struct pod */
@@ -302,6 +314,7 @@ struct weir_compiler {
 	/* queues of the commit under way */
 	struct weir_vec q_spaces, q_profiles, q_subjects, new_subjects;
 	struct weir_vec new_peersets, q_peersets, dead_peersets, q_named, dirty_named;
+	struct weir_vec q_domains, stale_peersets;
 	struct weir_vec q_addresses, q_owners; /* each with its weir_pod of the last commit */
 	struct weir_vec new_identities, q_identities, q_rulesets;
 
@@ -443,6 +456,19 @@ int weir_nodes_toggle(struct weir_compiler *c); /* once the peer sets are known 
 bool weir_node_peer_has(const struct weir_compiler *c, const struct weir_peer *peer,
 			const struct weir_addr *addr);
 
+/* domain.c */
+void weir_domain_record_free(struct domain *d);
+int weir_domains_lend_again(const struct weir_compiler *from, struct weir_compiler *to);
+bool weir_domain_peer_has(const struct weir_compiler *c, const struct weir_peer *peer,
+			  const struct weir_addr *addr);
+uint32_t weir_names_hash(const struct weir_peer *peer);
+bool weir_names_are(const struct peer_names *names, const struct weir_peer *peer);
+int weir_names_enter(struct weir_compiler *c, struct peerset *p, const struct weir_peer *peer);
+int weir_names_leave(struct weir_compiler *c, struct peerset *p);
+void weir_names_free(struct peer_names *names);
+int weir_domains_fill(struct weir_compiler *c); /* once the peer sets are known */
+void weir_domains_sweep(struct weir_compiler *c);
+
 /* address.c */
 int weir_address_claim(struct weir_compiler *c, struct pod *pod);
 int weir_address_release(struct weir_compiler *c, struct pod *pod);
@@ -450,6 +476,8 @@ int weir_address_release(struct weir_compiler *c, struct pod *pod);
 int weir_address_touch(struct weir_compiler *c, struct address *a);
 uint32_t weir_address_hash(const struct weir_addr *addr);
 int weir_addresses_retrace(struct weir_compiler *c); /* prefixes came or went */
+/* The same, when the prefix was this one address. */
+int weir_address_retrace(struct weir_compiler *c, const struct weir_addr *addr);
 int weir_addresses_identify(struct weir_compiler *c);
 struct address *weir_address_find(const struct weir_compiler *c, const struct weir_addr *addr);
 void weir_addresses_sweep(struct weir_compiler *c);
@@ -478,6 +506,9 @@ bool weir_peerset_has(const struct weir_compiler *c, const struct peerset *p,
 		      const struct identity *i);
 int weir_peerset_join(struct weir_compiler *c, struct peerset *p, struct identity *i);
 int weir_peerset_part(struct weir_compiler *c, struct peerset *p, struct identity *i);
+/* The identities whose deepest prefix is this one. */
+int weir_peerset_join_named(struct weir_compiler *c, struct peerset *p, struct named *n);
+int weir_peerset_part_named(struct weir_compiler *c, struct peerset *p, struct named *n);
 int weir_peersets_match_new(struct weir_compiler *c);
 int weir_peersets_retire(struct weir_compiler *c);
 void weir_peersets_sweep(struct weir_compiler *c);

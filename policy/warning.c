@@ -5,28 +5,15 @@
 
 #include "weir/policy.h"
 
-static bool names_domains(const struct weir_rule *rule)
-{
-	for (unsigned i = 0; i < rule->n_peers; i++) {
-		if (rule->peers[i].kind == WEIR_PEER_DOMAINS)
-			return true;
-	}
-	return false;
-}
-
 bool weir_rule_warning(const struct weir_rule *rule, char *buf, size_t size)
 {
 	const char *what;
 
-	if (rule->closed)
-		what = rule->action == WEIR_ACCEPT
-			       ? "has a peer or protocol that is not known here: it matches nothing"
-			       : "has a peer or protocol that is not known here: it denies "
-				 "everything";
-	else if (names_domains(rule))
-		what = "names domains, whose addresses are not known here: they match nothing";
-	else
+	if (!rule->closed)
 		return false;
+	what = rule->action == WEIR_ACCEPT
+		       ? "has a peer or protocol that is not known here: it matches nothing"
+		       : "has a peer or protocol that is not known here: it denies everything";
 	snprintf(buf, size, "%s[%u]%s%s%s %s", weir_direction_name(rule->direction), rule->index,
 		 rule->name ? " (" : "", rule->name ? rule->name : "", rule->name ? ")" : "", what);
 	return true;

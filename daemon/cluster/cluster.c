@@ -43,6 +43,11 @@ static struct weir_name policy_key(const void *item)
 	return (struct weir_name){ policy->name, policy->namespace_, policy->kind };
 }
 
+static struct weir_name domain_key(const void *item)
+{
+	return (struct weir_name){ ((const struct weir_domain *)item)->name, NULL, NULL };
+}
+
 static struct weir_name local_key(const void *item)
 {
 	const struct weir_local *local = item;
@@ -78,6 +83,9 @@ static void free_object(struct weir_cluster *c, enum weir_object_kind kind, void
 		break;
 	case WEIR_OBJECT_POLICY:
 		weir_policy_free(c->pool, (struct weir_policy **)&object);
+		break;
+	case WEIR_OBJECT_DOMAIN:
+		weir_domain_free(c->pool, (struct weir_domain **)&object);
 		break;
 	case WEIR_OBJECT_MAX:
 		break;
@@ -127,6 +135,7 @@ int weir_cluster_new(struct weir_pool *pool, struct weir_compiler *compiler,
 	c->tables[WEIR_OBJECT_NODE].key = node_key;
 	c->tables[WEIR_OBJECT_SERVICE].key = service_key;
 	c->tables[WEIR_OBJECT_POLICY].key = policy_key;
+	c->tables[WEIR_OBJECT_DOMAIN].key = domain_key;
 	c->locals.key = local_key;
 	*ret = c;
 	return 0;
@@ -211,7 +220,7 @@ static void *take(struct weir_cluster *c, enum weir_object_kind kind, const char
 	return object;
 }
 
-/* --- namespaces, policies: the compiler's ------------------------------------ */
+/* --- namespaces, policies, domains: the compiler's ------------------------------------ */
 
 int weir_cluster_set_namespace(struct weir_cluster *c, struct weir_namespace *ns)
 {
@@ -256,6 +265,28 @@ void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const 
 	if (policy)
 		weir_compiler_remove_policy(c->compiler, policy);
 	weir_cluster_bury(c, WEIR_OBJECT_POLICY, policy);
+}
+
+int weir_cluster_set_domain(struct weir_cluster *c, struct weir_domain *domain)
+{
+	void *old;
+	int r = put(c, WEIR_OBJECT_DOMAIN, domain, &old);
+
+	if (r <= 0)
+		return r;
+	if (old)
+		weir_compiler_remove_domain(c->compiler, old);
+	weir_cluster_bury(c, WEIR_OBJECT_DOMAIN, old);
+	return weir_compiler_add_domain(c->compiler, domain);
+}
+
+void weir_cluster_remove_domain(struct weir_cluster *c, const char *name)
+{
+	struct weir_domain *domain = take(c, WEIR_OBJECT_DOMAIN, NULL, NULL, name);
+
+	if (domain)
+		weir_compiler_remove_domain(c->compiler, domain);
+	weir_cluster_bury(c, WEIR_OBJECT_DOMAIN, domain);
 }
 
 /* --- nodes (peers of rules), services ----------------------------- */

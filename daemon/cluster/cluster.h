@@ -28,6 +28,7 @@ enum weir_object_kind {
 	WEIR_OBJECT_NODE,
 	WEIR_OBJECT_SERVICE,
 	WEIR_OBJECT_POLICY,
+	WEIR_OBJECT_DOMAIN, /* not of the source: learned on this node */
 	WEIR_OBJECT_MAX
 };
 
@@ -47,6 +48,7 @@ int weir_cluster_set_pod(struct weir_cluster *c, struct weir_pod *pod);
 int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node);
 int weir_cluster_set_service(struct weir_cluster *c, struct weir_service *service);
 int weir_cluster_set_policy(struct weir_cluster *c, struct weir_policy *policy);
+int weir_cluster_set_domain(struct weir_cluster *c, struct weir_domain *domain);
 /* Pods set between the two are from a list, whose order tells nothing of which
  * came first (weir_pod_compare_claims). A sweep of pods ends it, too. */
 void weir_cluster_begin_list(struct weir_cluster *c);
@@ -61,6 +63,7 @@ void weir_cluster_remove_node(struct weir_cluster *c, const char *name);
 void weir_cluster_remove_service(struct weir_cluster *c, const char *ns, const char *name);
 void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const char *ns,
 				const char *name);
+void weir_cluster_remove_domain(struct weir_cluster *c, const char *name);
 
 /* Removes the objects of a kind (of policies: of this kind of policy) for which
  * stays is false: what a complete list did not name. Interned strings. */
@@ -113,6 +116,8 @@ int weir_cluster_each_namespace(const struct weir_cluster *c,
 				int (*fn)(void *data, const struct weir_namespace *ns), void *data);
 int weir_cluster_each_node(const struct weir_cluster *c,
 			   int (*fn)(void *data, const struct weir_node *node), void *data);
+int weir_cluster_each_domain(const struct weir_cluster *c,
+			     int (*fn)(void *data, const struct weir_domain *domain), void *data);
 int weir_cluster_each_policy(const struct weir_cluster *c,
 			     int (*fn)(void *data, const struct weir_policy *p), void *data);
 int weir_cluster_each_pod(const struct weir_cluster *c,

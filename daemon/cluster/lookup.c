@@ -139,6 +139,18 @@ int weir_cluster_each_node(const struct weir_cluster *c,
 	return r;
 }
 
+int weir_cluster_each_domain(const struct weir_cluster *c,
+			     int (*fn)(void *data, const struct weir_domain *domain), void *data)
+{
+	const struct weir_domain *domain;
+	int r = 0;
+
+	for (size_t i = 0;
+	     r == 0 && (domain = weir_registry_next(&c->tables[WEIR_OBJECT_DOMAIN], &i));)
+		r = fn(data, domain);
+	return r;
+}
+
 int weir_cluster_each_policy(const struct weir_cluster *c,
 			     int (*fn)(void *data, const struct weir_policy *p), void *data)
 {

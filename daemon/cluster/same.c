@@ -69,6 +69,13 @@ static bool same_service(const void *x, const void *y)
 	return true;
 }
 
+static bool same_domain(const void *x, const void *y)
+{
+	const struct weir_domain *a = x, *b = y;
+
+	return same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
+}
+
 static bool same_policy(const void *x, const void *y)
 {
 	return weir_policy_equal(x, y);
@@ -79,7 +86,7 @@ bool weir_cluster_same(enum weir_object_kind kind, const void *a, const void *b)
 	static bool (*const same[])(const void *, const void *) = {
 		[WEIR_OBJECT_NAMESPACE] = same_namespace, [WEIR_OBJECT_POD] = same_pod,
 		[WEIR_OBJECT_NODE] = same_node,		  [WEIR_OBJECT_SERVICE] = same_service,
-		[WEIR_OBJECT_POLICY] = same_policy,
+		[WEIR_OBJECT_POLICY] = same_policy,	  [WEIR_OBJECT_DOMAIN] = same_domain,
 	};
 	_Static_assert(WEIR_ARRAY_SIZE(same) == WEIR_OBJECT_MAX, "a way to compare each kind");
 

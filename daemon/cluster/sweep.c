@@ -37,6 +37,8 @@ static struct object_name name_of(enum weir_object_kind kind, const void *object
 
 		return (struct object_name){ policy->namespace_, policy->name };
 	}
+	case WEIR_OBJECT_DOMAIN:
+		return (struct object_name){ NULL, ((const struct weir_domain *)object)->name };
 	case WEIR_OBJECT_NAMESPACE:
 		return (struct object_name){ NULL, ((const struct weir_namespace *)object)->name };
 	case WEIR_OBJECT_NODE:
@@ -64,6 +66,9 @@ static void remove_object(struct weir_cluster *c, enum weir_object_kind kind,
 		break;
 	case WEIR_OBJECT_POLICY:
 		weir_cluster_remove_policy(c, policy_kind, o->ns, o->name);
+		break;
+	case WEIR_OBJECT_DOMAIN:
+		weir_cluster_remove_domain(c, o->name);
 		break;
 	case WEIR_OBJECT_MAX:
 		break;

@@ -19,6 +19,11 @@ static int add_node(void *data, const struct weir_node *node)
 	return weir_compiler_add_node(data, node);
 }
 
+static int add_domain(void *data, const struct weir_domain *domain)
+{
+	return weir_compiler_add_domain(data, domain);
+}
+
 static int add_policy(void *data, const struct weir_policy *policy)
 {
 	return weir_compiler_add_policy(data, policy);
@@ -56,6 +61,8 @@ static int fill(struct weir_simulate_worlds *w, struct weir_compiler *c)
 		r = weir_cluster_each_node(w->cluster, add_node, c);
 	for (size_t i = 0; r == 0 && i < w->pods.n; i++)
 		r = weir_compiler_add_pod(c, &w->pods.pods[i]);
+	if (r == 0)
+		r = weir_cluster_each_domain(w->cluster, add_domain, c);
 	if (r == 0)
 		r = weir_cluster_each_policy(w->cluster, add_policy, c);
 	return r;

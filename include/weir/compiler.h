@@ -34,6 +34,10 @@ int weir_compiler_remove_pod(struct weir_compiler *c, const struct weir_pod *pod
 /* Peers of rules that name nodes: an address that a pod has, too, is the pod's. */
 int weir_compiler_add_node(struct weir_compiler *c, const struct weir_node *node);
 int weir_compiler_remove_node(struct weir_compiler *c, const struct weir_node *node);
+/* The addresses of a name, for peers that name domains: one that none names costs
+ * its record. To change them, remove and add. */
+int weir_compiler_add_domain(struct weir_compiler *c, const struct weir_domain *domain);
+int weir_compiler_remove_domain(struct weir_compiler *c, const struct weir_domain *domain);
 int weir_compiler_add_policy(struct weir_compiler *c, const struct weir_policy *policy);
 int weir_compiler_remove_policy(struct weir_compiler *c, const struct weir_policy *policy);
 

@@ -104,6 +104,15 @@ struct weir_node {
 	struct weir_prefix *pod_cidrs; /* spec.podCIDRs */
 };
 
+/* A name of the DNS and the addresses that it is known to have. */
+#define WEIR_DOMAIN_MAX 253 /* bytes of a name, RFC 1035 section 2.3.4 */
+struct weir_domain {
+	const char *name; /* lower case, without the final dot */
+	uint32_t n_addrs;
+	struct weir_addr addrs[]; /* sorted, each once */
+};
+void weir_domain_free(struct weir_pool *pool, struct weir_domain **domain);
+
 struct weir_service_port {
 	const char *name; /* NULL: none */
 	uint16_t port;

@@ -47,7 +47,7 @@ enum weir_peer_kind {
 	WEIR_PEER_PODS,	   /* namespaceSelector (or the policy's own namespace) and podSelector */
 	WEIR_PEER_PREFIX,  /* ipBlock: prefix but none of except */
 	WEIR_PEER_NODES,   /* addresses of the nodes with these labels, but of no pod */
-	WEIR_PEER_DOMAINS, /* domainNames: nothing, as long as nobody knows their addresses */
+	WEIR_PEER_DOMAINS, /* domainNames: the addresses that they are known to have */
 	WEIR_PEER_KIND_MAX
 };
 
@@ -63,7 +63,8 @@ struct weir_peer {
 			struct weir_prefix prefix, *except;
 		};
 		struct weir_selector nodes; /* NODES */
-		const char **names;	    /* DOMAINS: interned */
+		const char **names;	    /* DOMAINS: interned, lower case, no final dot;
+					       "*.example.com": all below example.com */
 	};
 };
 

@@ -2,6 +2,7 @@
 /* Peers of cluster-wide policies: one field each, by a table. */
 #include "policy/decode/clusterpolicy.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -97,6 +98,19 @@ static bool is_domain(const char *s)
 	return labels >= 2;
 }
 
+/* Names are compared without regard to case, and a final dot says nothing. */
+static int put_domain(struct weir_decoder *d, const char *text, const char **ret)
+{
+	size_t len = strlen(text);
+	char name[WEIR_DOMAIN_MAX + 3];
+
+	len -= text[len - 1] == '.';
+	for (size_t i = 0; i < len; i++)
+		name[i] = (char)tolower((unsigned char)text[i]);
+	name[len] = 0;
+	return weir_field_string(d, name, ret);
+}
+
 static int decode_domains(struct weir_decoder *d, const struct weir_path *path, const cJSON *json,
 			  struct weir_rule *rule)
 {
@@ -113,11 +127,11 @@ static int decode_domains(struct weir_decoder *d, const struct weir_path *path, 
 		struct weir_path at = weir_path_index(path, peer->n_names);
 		const char *text = cJSON_GetStringValue(item);
 
-		if (!text || !is_domain(text))
+		if (!text || !is_domain(text) || strlen(text) > WEIR_DOMAIN_MAX + 2)
 			return weir_field_error(d, &at,
 						"\"%.80s\" is not a domain name, nor *. and one",
 						text ? text : "");
-		r = weir_field_string(d, text, &peer->names[peer->n_names]);
+		r = put_domain(d, text, &peer->names[peer->n_names]);
 		if (r < 0)
 			return r;
 		peer->n_names++;

@@ -236,11 +236,35 @@ static struct weir_selector inside(struct bag *b, const char *text, const char *
 	return make_selector(b, copy);
 }
 
+struct weir_domain *make_domain(struct bag *b, const char *name, const char *addrs)
+{
+	struct weir_domain *d = bag_alloc(b, 1, sizeof(*d) + count(addrs, ',') * sizeof(*d->addrs));
+	uint16_t n = 0;
+
+	d->name = bag_string(b, name);
+	add_addrs(addrs, d->addrs, &n);
+	d->n_addrs = n;
+	return d;
+}
+
+static struct weir_peer make_domains(struct bag *b, char *t)
+{
+	struct weir_peer p = { .kind = WEIR_PEER_DOMAINS };
+	char *save = NULL;
+
+	p.names = bag_alloc(b, count(t, '|'), sizeof(*p.names));
+	for (t = strtok_r(t + strlen("domains("), "|)", &save); t; t = strtok_r(NULL, "|)", &save))
+		p.names[p.n_names++] = bag_string(b, t);
+	return p;
+}
+
 static struct weir_peer make_peer(struct bag *b, char *t)
 {
 	struct weir_peer p = { .kind = WEIR_PEER_PODS };
 	char *save = NULL;
 
+	if (strstr(t, "domains("))
+		return make_domains(b, t);
 	if (strstr(t, "nodes("))
 		return (struct weir_peer){ .kind = WEIR_PEER_NODES,
 					   .nodes = inside(b, t, "nodes(") };
@@ -454,6 +478,30 @@ static bool selects(struct bag *b, const struct objects *o, const struct weir_po
 	return weir_selector_matches(&p->pods, pod->labels);
 }
 
+static bool domain_has(const struct weir_domain *d, const char *pattern, const struct weir_addr *a)
+{
+	size_t len = strlen(d->name), end = strlen(pattern) - 1;
+
+	if (*pattern != '*' ? strcmp(d->name, pattern) != 0
+			    : len <= end || strcmp(d->name + len - end, pattern + 1) != 0)
+		return false;
+	for (uint32_t i = 0; i < d->n_addrs; i++) {
+		if (weir_addr_compare(&d->addrs[i], a) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool names_have(const struct objects *o, const struct weir_peer *peer,
+		       const struct weir_addr *a)
+{
+	for (size_t i = 0; i < o->n_domains * peer->n_names; i++) {
+		if (domain_has(o->domains[i / peer->n_names], peer->names[i % peer->n_names], a))
+			return true;
+	}
+	return false;
+}
+
 static bool peer_has(struct bag *b, const struct objects *o, const struct weir_policy *p,
 		     const struct weir_peer *peer, const struct weir_addr *a)
 {
@@ -466,6 +514,8 @@ static bool peer_has(struct bag *b, const struct objects *o, const struct weir_p
 		}
 		return weir_prefix_contains(&peer->prefix, a);
 	}
+	if (peer->kind == WEIR_PEER_DOMAINS)
+		return names_have(o, peer, a);
 	if (peer->kind == WEIR_PEER_NODES) {
 		const struct weir_node *node = pod ? NULL : node_at(o, a);
 

@@ -24,6 +24,8 @@ struct weir_pod *make_pod(struct bag *b, const char *ns, const char *name, const
 			  const char *addrs, const char *ports, bool local);
 /* addrs as above, or "" */
 struct weir_node *make_node(struct bag *b, const char *name, const char *labels, const char *addrs);
+/* addrs ascending, as above */
+struct weir_domain *make_domain(struct bag *b, const char *name, const char *addrs);
 /* "app=web" In, "app!=web" NotIn, "app" Exists, "!app" DoesNotExist, "app=web|db" */
 struct weir_selector make_selector(struct bag *b, const char *text);
 
@@ -31,7 +33,7 @@ struct weir_selector make_selector(struct bag *b, const char *text);
  *   "in", "out"                 isolates that direction (NetworkPolicy tier)
  *   "in accept|deny|pass FROM [PORTS]" a rule; FROM: "*", or peers with '+' between:
  *      "pods(app=web)", "ns(team=a)", "ns(team=a)pods(app=web)", "10.0.0.0/8-10.1.0.0/16",
- *      "nodes(zone=a)"
+ *      "nodes(zone=a)", "domains(a.test|*.b.test)"
  *   PORTS: "80/tcp,1000-2000/udp,http/tcp"
  * tier N: as in weir_tier; ns NULL: cluster-wide, its subject is subject_ns. */
 struct weir_policy *make_policy(struct bag *b, const char *ns, const char *name,
@@ -51,6 +53,8 @@ struct objects {
 	size_t n_namespaces, n_pods, n_policies;
 	const struct weir_node **nodes;
 	size_t n_nodes;
+	const struct weir_domain **domains;
+	size_t n_domains;
 };
 void brute_force(struct bag *b, const struct objects *o, const struct weir_connection *conn,
 		 struct weir_judgement *ret);

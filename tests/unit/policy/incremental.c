@@ -19,7 +19,15 @@
 #include "tests/unit/policy/shadow.h"
 #include "weir/cleanup.h"
 
-enum { NAMESPACES = 4, PODS = 14, NODES = 4, POLICIES = 12, CLUSTER_POLICIES = 5, ADDRESSES = 18 };
+enum {
+	NAMESPACES = 4,
+	PODS = 14,
+	NODES = 4,
+	DOMAINS = 5,
+	POLICIES = 12,
+	CLUSTER_POLICIES = 5,
+	ADDRESSES = 18
+};
 
 struct world {
 	struct bag bag;
@@ -29,6 +37,7 @@ struct world {
 	const struct weir_namespace *namespaces[NAMESPACES];
 	const struct weir_pod *pods[PODS];
 	const struct weir_node *nodes[NODES];
+	const struct weir_domain *domains[DOMAINS];
 	const struct weir_policy *policies[POLICIES + CLUSTER_POLICIES];
 };
 
@@ -66,6 +75,17 @@ static const char *const ns_selectors[] = { "",
 					    "team=a|b,!env" };
 static const char *const node_labels[] = { "", "zone=a", "zone=b", "zone=a,app=web,gpu=1" };
 static const char *const node_selectors[] = { "", "zone=a", "zone!=a", "gpu", "app=web", "!zone" };
+static const char *const domains[DOMAINS] = { "a.test", "b.test", "x.a.test", "y.x.a.test",
+					      "a.testing" };
+static const char *const patterns[] = { "a.test",   "b.test|a.test",	 "*.test", "*.a.test",
+					"x.a.test", "*.x.a.test|b.test", "c.test" };
+/* Ascending. Of pods, of nodes, within prefixes and equal to one. */
+static const char *const domain_addrs[] = { "192.0.2.1",
+					    "10.0.0.1,10.0.0.2,192.0.2.1",
+					    "192.0.2.1,192.0.2.130",
+					    "10.1.3.4,2001:db8::1",
+					    "fd00:1::1",
+					    "10.0.0.9" };
 static const char *const prefixes[] = {
 	"0.0.0.0/0",
 	"::/0",
@@ -95,7 +115,11 @@ static const char *const ports[] = { "",
 
 static void random_peer(struct world *w, char *buf, bool cluster)
 {
-	switch (roll(w, cluster ? 6 : 5)) {
+	switch (roll(w, cluster ? 8 : 5)) {
+	case 6:
+	case 7:
+		sprintf(buf, "domains(%s)", PICK(w, patterns));
+		break;
 	case 5:
 		sprintf(buf, "nodes(%s)", PICK(w, node_selectors));
 		break;
@@ -219,6 +243,17 @@ static void change_node(struct world *w)
 		assert_int_equal(weir_compiler_add_node(w->compiler, w->nodes[i]), 0);
 }
 
+static void change_domain(struct world *w)
+{
+	unsigned i = roll(w, DOMAINS);
+
+	if (w->domains[i])
+		assert_int_equal(weir_compiler_remove_domain(w->compiler, w->domains[i]), 0);
+	w->domains[i] = roll(w, 4) ? make_domain(&w->bag, domains[i], PICK(w, domain_addrs)) : NULL;
+	if (w->domains[i])
+		assert_int_equal(weir_compiler_add_domain(w->compiler, w->domains[i]), 0);
+}
+
 static void change_policy(struct world *w)
 {
 	unsigned i = roll(w, POLICIES + CLUSTER_POLICIES);
@@ -236,6 +271,10 @@ static void touch_something(struct world *w)
 	unsigned i = roll(w, POLICIES + CLUSTER_POLICIES), n = roll(w, NAMESPACES);
 	unsigned k = roll(w, PODS), m = roll(w, NODES);
 
+	if (w->domains[m]) {
+		weir_compiler_remove_domain(w->compiler, w->domains[m]);
+		assert_int_equal(weir_compiler_add_domain(w->compiler, w->domains[m]), 0);
+	}
 	if (w->nodes[m]) {
 		struct weir_node *node = bag_alloc(&w->bag, 1, sizeof(*node));
 
@@ -282,11 +321,16 @@ static void gather(const struct world *w, struct objects *o)
 		.namespaces = calloc(NAMESPACES, sizeof(void *)),
 		.pods = calloc(PODS, sizeof(void *)),
 		.nodes = calloc(NODES, sizeof(void *)),
+		.domains = calloc(DOMAINS, sizeof(void *)),
 		.policies = calloc(POLICIES + CLUSTER_POLICIES, sizeof(void *)),
 	};
 	for (unsigned i = 0; i < NODES; i++) {
 		if (w->nodes[i])
 			o->nodes[o->n_nodes++] = w->nodes[i];
+	}
+	for (unsigned i = 0; i < DOMAINS; i++) {
+		if (w->domains[i])
+			o->domains[o->n_domains++] = w->domains[i];
 	}
 	for (unsigned i = 0; i < NAMESPACES; i++) {
 		if (w->namespaces[i])
@@ -307,6 +351,7 @@ static void release(struct objects *o)
 	free(o->namespaces);
 	free(o->pods);
 	free(o->nodes);
+	free(o->domains);
 	free(o->policies);
 }
 
@@ -385,6 +430,8 @@ static void check_elsewhere(struct world *w)
 		weir_compiler_add_pod(other, o.pods[i]);
 	for (size_t i = 0; i < o.n_nodes; i++)
 		weir_compiler_add_node(other, o.nodes[i]);
+	for (size_t i = 0; i < o.n_domains; i++)
+		weir_compiler_add_domain(other, o.domains[i]);
 	assert_int_equal(weir_compiler_commit(other, &changes, NULL), 0);
 	weir_changes_free(&changes);
 	for (size_t i = 0; i < o.n_pods; i++)
@@ -422,6 +469,8 @@ static void check_fresh(struct world *w)
 		weir_compiler_add_policy(fresh, o.policies[i]);
 	for (size_t i = o.n_nodes; i-- > 0;)
 		weir_compiler_add_node(fresh, o.nodes[i]);
+	for (size_t i = o.n_domains; i-- > 0;)
+		weir_compiler_add_domain(fresh, o.domains[i]);
 	for (size_t i = 0; i < o.n_pods; i++)
 		weir_compiler_add_pod(fresh, o.pods[i]);
 	for (size_t i = o.n_namespaces; i-- > 0;)
@@ -454,7 +503,24 @@ static void commit(struct world *w, bool expect_nothing)
 	weir_changes_free(&changes);
 }
 
-static void run(uint64_t seed, unsigned steps)
+static void change_something(struct world *w)
+{
+	unsigned what = roll(w, 11);
+
+	if (what == 0)
+		change_namespace(w);
+	else if (what == 8)
+		change_node(w);
+	else if (what > 8)
+		change_domain(w);
+	else if (what < 4)
+		change_pod(w);
+	else
+		change_policy(w);
+}
+
+/* names_only: what is learned of names comes and goes, all else stays. */
+static void run(uint64_t seed, unsigned steps, bool names_only)
 {
 	struct world w = { .seed = seed * 0x9E3779B97F4A7C15ull + 1 };
 
@@ -465,16 +531,10 @@ static void run(uint64_t seed, unsigned steps)
 		unsigned n = step ? 1 + roll(&w, 4) : 40;
 
 		for (unsigned i = 0; i < n; i++) {
-			unsigned what = roll(&w, 9);
-
-			if (what == 0)
-				change_namespace(&w);
-			else if (what == 8)
-				change_node(&w);
-			else if (what < 4)
-				change_pod(&w);
+			if (names_only && step)
+				change_domain(&w);
 			else
-				change_policy(&w);
+				change_something(&w);
 		}
 		commit(&w, false);
 		check_all(&w);
@@ -499,7 +559,7 @@ static void test_random_events(void **state)
 	for (uint64_t i = first; i < first + n; i++) {
 		if (seed)
 			print_message("seed %llu\n", (unsigned long long)i);
-		run(i, 24);
+		run(i, 24, i % 3 == 0);
 	}
 }
 

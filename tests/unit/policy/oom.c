@@ -82,6 +82,7 @@ struct world {
 	const struct weir_namespace *ns[2], *ns_later;
 	const struct weir_pod *pods[PODS];
 	const struct weir_node *node, *node_later;
+	const struct weir_domain *domain, *domain_later;
 	const struct weir_policy *policies[POLICIES], *later;
 };
 
@@ -106,9 +107,12 @@ static void make_world(struct world *w)
 	w->policies[4] = make_cluster_policy(b, "p4", WEIR_TIER_ADMIN, 1, "team=x", "",
 					     "in pass pods(app=x)ns() 7/tcp");
 	w->policies[5] = make_cluster_policy(b, "p5", WEIR_TIER_BASELINE, 1, "", "",
-					     "out deny nodes(zone=a) 443/tcp");
+					     "out deny nodes(zone=a) 443/tcp;"
+					     "out deny domains(*.test|b.test) 53/tcp");
 	w->node = make_node(b, "n1", "zone=b", "9.9.9.9,fd00::9");
 	w->node_later = make_node(b, "n1", "zone=a", "9.9.9.9");
+	w->domain = make_domain(b, "a.test", "9.9.9.9,10.0.0.2");
+	w->domain_later = make_domain(b, "a.test", "9.9.9.8,10.0.0.3");
 	w->later = make_policy(b, "a", "p6", "", "in accept * 80/tcp,443/tcp");
 }
 
@@ -148,15 +152,16 @@ static void expect_as_objects(struct world *w, struct weir_compiler *c,
 			      const struct weir_namespace **ns, const struct weir_policy **policies,
 			      size_t n_policies)
 {
-	static const char *const addrs[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.1.0.4",
-					     "9.9.9.9" };
+	static const char *const addrs[] = { "10.0.0.1", "10.0.0.2", "10.0.0.3",
+					     "10.1.0.4", "9.9.9.9",  "9.9.9.8" };
 	static const uint16_t ports[] = { 7, 53, 80, 81, 443 };
 	long live = memory.live; /* brute force interns words */
-	struct objects o = { ns, w->pods, policies, 2, PODS, n_policies, &w->node_later, 1 };
+	struct objects o = { ns, w->pods,	   policies, 2, PODS, n_policies, &w->node_later,
+			     1,	 &w->domain_later, 1 };
 
-	for (size_t i = 0; i < 5 * 5 * 5; i++) {
-		struct weir_connection conn = make_connection(addrs[i % 5], addrs[i / 5 % 5],
-							      WEIR_PROTO_TCP, ports[i / 25]);
+	for (size_t i = 0; i < 6 * 6 * 5; i++) {
+		struct weir_connection conn = make_connection(addrs[i % 6], addrs[i / 6 % 6],
+							      WEIR_PROTO_TCP, ports[i / 36]);
 		struct weir_judgement ours, right;
 
 		weir_compiler_judge(c, &conn, &ours);
@@ -173,11 +178,13 @@ static void fill(struct world *w, struct weir_compiler *c)
 	for (size_t i = 0; i < PODS; i++)
 		MUST(weir_compiler_add_pod, c, w->pods[i]);
 	MUST(weir_compiler_add_node, c, w->node);
+	MUST(weir_compiler_add_domain, c, w->domain);
 	for (size_t i = 0; i < POLICIES; i++)
 		MUST(weir_compiler_add_policy, c, w->policies[i]);
 }
 
-/* A policy goes, another comes, a namespace and a node have other labels. */
+/* A policy goes, another comes, a namespace and a node have other labels,
+ * a name other addresses. */
 static void change(struct world *w, struct weir_compiler *c)
 {
 	MUST(weir_compiler_remove_policy, c, w->policies[0]);
@@ -186,6 +193,8 @@ static void change(struct world *w, struct weir_compiler *c)
 	MUST(weir_compiler_add_namespace, c, w->ns_later);
 	MUST(weir_compiler_remove_node, c, w->node);
 	MUST(weir_compiler_add_node, c, w->node_later);
+	MUST(weir_compiler_remove_domain, c, w->domain);
+	MUST(weir_compiler_add_domain, c, w->domain_later);
 }
 
 static void look(struct weir_compiler *c)
