@@ -9,6 +9,7 @@ bench_flow_events_SOURCES = bench/flow_events.c
 bench_flow_events_LDADD = $(LIBBACKENDS) $(LIBWEIR)
 EXTRA_DIST += bench/flow_events.py
 EXTRA_DIST += bench/memory.py
+EXTRA_DIST += bench/names.py
 BENCHES += bench/first_packet
 bench_first_packet_SOURCES = bench/first_packet.c
 EXTRA_DIST += bench/change.py

@@ -26,6 +26,8 @@ const struct weirctl_command weirctl_commands[] = {
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_policies },
 	{ "identities", "the numbers that stand for labels and prefixes", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_identities },
+	{ "names", "what the names in policies stand for, and for how long", NULL, NULL,
+	  0, weirctl_names },
 	{ "flows", "connections, allowed and denied, and why; -f follows them live", NULL, NULL,
 	  FLOW_OPTIONS, weirctl_flows },
 	{ "explain", "would this connection be allowed, and which rule decides", NULL, NULL,

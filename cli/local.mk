@@ -10,6 +10,7 @@ cli_libcli_a_SOURCES = \
 	cli/cmd-explain.c \
 	cli/cmd-flows.c \
 	cli/cmd-identities.c \
+	cli/cmd-names.c \
 	cli/cmd-policies.c \
 	cli/cmd-simulate.c \
 	cli/cmd-status.c \

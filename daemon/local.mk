@@ -45,12 +45,20 @@ daemon_libweird_a_SOURCES = \
 	daemon/config/file.c \
 	daemon/config/keys.c \
 	daemon/config/value.c \
+	daemon/dns/dns.h \
 	daemon/dns/file.c \
 	daemon/dns/file.h \
+	daemon/dns/learn.c \
 	daemon/dns/message.c \
 	daemon/dns/message.h \
+	daemon/dns/resolver.c \
+	daemon/dns/resolver.h \
+	daemon/dns/resolvers.c \
+	daemon/dns/resolvers.h \
 	daemon/dns/table.c \
 	daemon/dns/table.h \
+	daemon/dns/wanted.c \
+	daemon/dns/wanted.h \
 	daemon/endpoint/endpoint.h \
 	daemon/endpoint/file.c \
 	daemon/endpoint/file.h \
@@ -126,6 +134,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/query/identities.c \
 	daemon/query/json.c \
 	daemon/query/methods.c \
+	daemon/query/names.c \
 	daemon/query/policies.c \
 	daemon/query/query.h \
 	daemon/query/simulate.c \
@@ -217,6 +226,7 @@ DAEMON_TESTS = \
 	tests/unit/daemon/config/config \
 	tests/unit/daemon/dns/message \
 	tests/unit/daemon/dns/table \
+	tests/unit/daemon/dns/wanted \
 	tests/unit/daemon/kube/backoff \
 	tests/unit/daemon/kube/items \
 	tests/unit/daemon/kube/kubeconfig \
@@ -243,6 +253,9 @@ tests_unit_daemon_dns_message_SOURCES = tests/unit/daemon/dns/message.c
 tests_unit_daemon_dns_message_LDADD = $(LIBDAEMON) $(LIBWEIR) $(RESOLV_LIBS) $(CMOCKA_LIBS)
 tests_unit_daemon_dns_table_SOURCES = tests/unit/daemon/dns/table.c
 tests_unit_daemon_dns_table_LDADD = $(LIBDAEMON) $(LIBWEIR) $(RESOLV_LIBS) $(CMOCKA_LIBS)
+tests_unit_daemon_dns_wanted_SOURCES = tests/unit/daemon/dns/wanted.c
+tests_unit_daemon_dns_wanted_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_daemon_kube_backoff_SOURCES = tests/unit/daemon/kube/backoff.c
 tests_unit_daemon_kube_backoff_LDADD = $(LIBDAEMON) $(CMOCKA_LIBS)
 tests_unit_daemon_kube_items_SOURCES = tests/unit/daemon/kube/items.c

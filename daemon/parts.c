@@ -20,6 +20,7 @@
 #include "daemon/cni/cni.h"
 #include "daemon/cni/forget.h"
 #include "daemon/cni/local.h"
+#include "daemon/dns/dns.h"
 #include "daemon/http/http.h"
 #include "daemon/kube/kube.h"
 #include "daemon/node/addrs.h"
@@ -160,6 +161,7 @@ static struct weir_backend_config backend_config(const struct weird *d)
 	return (struct weir_backend_config){
 		.name = "weird",
 		.nflog_group = (uint16_t)d->config->nflog_group,
+		.answer_group = (uint16_t)d->config->dns.nflog_group,
 	};
 }
 
@@ -190,6 +192,16 @@ static int open_reconcile(struct weird *d, struct weir_error *err)
 static void close_reconcile(struct weird *d)
 {
 	weir_reconcile_free(&d->reconcile);
+}
+
+static int open_dns(struct weird *d, struct weir_error *err)
+{
+	return weir_dns_start(d, &d->dns, err);
+}
+
+static void close_dns(struct weird *d)
+{
+	weir_dns_stop(&d->dns);
 }
 
 static int open_source(struct weird *d, struct weir_error *err)
@@ -294,6 +306,7 @@ static const struct {
 	{ "API server", open_kube, close_kube },
 	{ "backend", open_backend, close_backend },
 	{ "reconciler", open_reconcile, close_reconcile },
+	{ "names", open_dns, close_dns },
 	{ "source", open_source, close_source },
 	{ "first run", first_run, NULL },
 	{ "report", open_report, close_report },

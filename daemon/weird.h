@@ -15,6 +15,7 @@
 #include "daemon/world.h"
 #include "weir/backend.h"
 
+struct weir_dns;	 /* daemon/dns/dns.h */
 struct weir_kube;	 /* daemon/kube/kube.h */
 struct weir_report;	 /* daemon/report/report.h */
 struct weir_source;	 /* daemon/source/source.h */
@@ -37,6 +38,7 @@ struct weird {
 	struct weir_source *source;
 	struct weir_report *report; /* NULL: nothing is written to the API server */
 	struct weir_reconcile *reconcile;
+	struct weir_dns *dns;
 	struct weir_publisher *publisher;
 	struct weir_pipeline *pipeline;
 	struct weir_rpc_server *rpc;

@@ -204,6 +204,7 @@ static int put(struct weir_cluster *c, enum weir_object_kind kind, void *object,
 		return r;
 	}
 	c->changes++;
+	c->changes_of[kind]++;
 	return 1;
 }
 
@@ -217,6 +218,7 @@ static void *take(struct weir_cluster *c, enum weir_object_kind kind, const char
 		return NULL;
 	object = weir_registry_take(&c->tables[kind], key);
 	c->changes += object != NULL;
+	c->changes_of[kind] += object != NULL;
 	return object;
 }
 

@@ -71,6 +71,8 @@ int weir_cluster_sweep(struct weir_cluster *c, enum weir_object_kind kind, const
 		       bool (*stays)(void *data, const char *ns, const char *name), void *data);
 /* How many times an object came, changed or went, since the start. */
 uint64_t weir_cluster_changes(const struct weir_cluster *c);
+/* The same, of one kind. */
+uint64_t weir_cluster_changes_of(const struct weir_cluster *c, enum weir_object_kind kind);
 
 /* This node has a pod of that name and uid (all zero: CNI told none) with these
  * addresses / has it no longer. isolate: until the source knows it, nothing
@@ -102,6 +104,8 @@ bool weir_cluster_was_known(const struct weir_cluster *c, const struct weir_pod 
 const struct weir_node *weir_cluster_node(const struct weir_cluster *c, const char *name);
 const struct weir_node *weir_cluster_node_by_addr(const struct weir_cluster *c,
 						  const struct weir_addr *addr);
+const struct weir_service *weir_cluster_service(const struct weir_cluster *c, const char *ns,
+						const char *name);
 const struct weir_service *weir_cluster_service_by_addr(const struct weir_cluster *c,
 							const struct weir_addr *addr,
 							uint8_t protocol, uint16_t port);

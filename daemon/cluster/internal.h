@@ -36,7 +36,7 @@ struct weir_cluster {
 	const struct weir_labels *isolated; /* what it selects */
 	struct weir_grave *graves;
 	size_t n_graves, size_graves;
-	uint64_t changes;
+	uint64_t changes, changes_of[WEIR_OBJECT_MAX];
 };
 
 /* The key of these plain strings; false when one is not interned, that is:

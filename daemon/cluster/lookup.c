@@ -102,6 +102,12 @@ static bool has_port(const void *owner, void *data)
 	return false;
 }
 
+const struct weir_service *weir_cluster_service(const struct weir_cluster *c, const char *ns,
+						const char *name)
+{
+	return find(c, WEIR_OBJECT_SERVICE, ns, name);
+}
+
 const struct weir_service *weir_cluster_service_by_addr(const struct weir_cluster *c,
 							const struct weir_addr *addr,
 							uint8_t protocol, uint16_t port)

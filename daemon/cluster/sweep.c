@@ -119,3 +119,8 @@ uint64_t weir_cluster_changes(const struct weir_cluster *c)
 {
 	return c->changes;
 }
+
+uint64_t weir_cluster_changes_of(const struct weir_cluster *c, enum weir_object_kind kind)
+{
+	return c->changes_of[kind];
+}

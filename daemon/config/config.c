@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/dns/resolver.h"
 #include "weir/cleanup.h"
 
 int weir_config_set(struct weir_config *config, const struct weir_config_key *key, const char *text,
@@ -100,6 +101,27 @@ static int check_addresses(const struct weir_config *config, struct weir_error *
 	return r;
 }
 
+static int check_dns(const struct weir_config *config, struct weir_error *err)
+{
+	if (config->dns.nflog_group == config->nflog_group)
+		return weir_error_set(err, EINVAL,
+				      "dns.nflogGroup: %u is the group for denied packets "
+				      "(nflogGroup); want another one",
+				      config->nflog_group);
+	if (config->dns.min_ttl_ms > config->dns.max_ttl_ms)
+		return weir_error_set(err, EINVAL, "dns.minTTL is longer than dns.maxTTL");
+	for (size_t i = 0; i < config->dns.resolvers.n; i++) {
+		struct weir_dns_resolver resolver;
+
+		if (weir_dns_resolver_parse(config->dns.resolvers.items[i], &resolver) < 0)
+			return weir_error_set(err, EINVAL,
+					      "dns.resolvers: \"%s\" is no address, CIDR, "
+					      "NAMESPACE/SERVICE, nor \"node\"",
+					      config->dns.resolvers.items[i]);
+	}
+	return 0;
+}
+
 int weir_config_complete(struct weir_config *config, struct weir_error *err)
 {
 	int r = fill_node(config, err);
@@ -114,5 +136,6 @@ int weir_config_complete(struct weir_config *config, struct weir_error *err)
 		return weir_error_set(err, EINVAL,
 				      "source: there is one source: files.path or "
 				      "kubernetes.kubeconfig, not both");
-	return check_addresses(config, err);
+	r = check_dns(config, err);
+	return r < 0 ? r : check_addresses(config, err);
 }

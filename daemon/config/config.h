@@ -64,6 +64,13 @@ struct weir_config {
 		unsigned primary_timeout_ms; /* how long our file outlives the primary's */
 	} chain;
 	struct {
+		struct weir_config_strings resolvers; /* whose answers are believed */
+		unsigned nflog_group;
+		unsigned min_ttl_ms, max_ttl_ms, grace_ms;
+		unsigned max_names, max_addresses;
+		uint64_t buffer; /* bytes */
+	} dns;
+	struct {
 		unsigned unknown_pod;	 /* weir_config_unknown_pod */
 		unsigned pod_timeout_ms; /* how long ADD waits for a pod to be known */
 	} cni;

@@ -259,6 +259,11 @@ void weir_dns_table_sweep(struct weir_dns_table *t,
 
 /* --- telling ---------------------------------------------------------------------------- */
 
+bool weir_dns_table_changed(const struct weir_dns_table *t)
+{
+	return t->changed;
+}
+
 int weir_dns_table_changes(struct weir_dns_table *t,
 			   int (*fn)(void *data, const char *name,
 				     const struct weir_dns_lease *leases, size_t n),

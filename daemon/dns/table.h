@@ -46,6 +46,8 @@ void weir_dns_table_sweep(struct weir_dns_table *t,
 			  bool (*stays)(void *data, const char *name, bool *ret_wildcard),
 			  void *data);
 
+/* Is there anything to tell? */
+bool weir_dns_table_changed(const struct weir_dns_table *t);
 /* fn for each name whose set of addresses is not what fn was told last; n 0: it is
  * gone. Addresses ascend. What fn fails for comes again next time; the first error. */
 int weir_dns_table_changes(struct weir_dns_table *t,

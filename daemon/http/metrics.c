@@ -13,6 +13,7 @@
 #include "config.h"
 #include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
+#include "daemon/dns/dns.h"
 #include "daemon/http/http.h"
 #include "daemon/reconcile/coverage.h"
 #include "daemon/reconcile/interfaces.h"
@@ -30,6 +31,7 @@ struct snapshot {
 	struct weir_backend_stats backend;
 	struct weir_pipeline_stats flows;
 	struct weir_publish_stats publish;
+	struct weir_dns_stats dns;
 	uint64_t unmanaged[WEIR_UNCOVERED_MAX];
 	struct weir_interface_counts interfaces;
 };
@@ -154,6 +156,17 @@ static const struct metric metrics[] = {
 	NUMBER("weir_publish_dropped_messages_total", COUNTER, publish.dropped_messages, "Messages that could not be made or handed to ZeroMQ. What a slow subscriber's queue drops only the subscriber can count."),
 	NUMBER("weir_publish_gaps_total", COUNTER, publish.gaps, "Gap records published."),
 	NUMBER("weir_publish_subscribers", GAUGE, publish.subscribers, "Subscribers now."),
+	NUMBER("weir_dns_resolvers", GAUGE, dns.resolvers, "Addresses and prefixes whose DNS answers are believed; 0 while no policy names a domain."),
+	NUMBER("weir_dns_answers_total", COUNTER, dns.answers, "DNS answers to pods that were read."),
+	NUMBER("weir_dns_learned_total", COUNTER, dns.learned, "Answers that told addresses of a name that a policy asks for."),
+	NUMBER("weir_dns_ignored_total", COUNTER, dns.ignored, "Answers about other names, or without addresses."),
+	NUMBER("weir_dns_malformed_total", COUNTER, dns.malformed, "Answers that are no DNS messages."),
+	NUMBER("weir_dns_lost_total", COUNTER, dns.lost, "Answers that were not read because the kernel's buffer was full."),
+	NUMBER("weir_dns_names", GAUGE, dns.table.names, "Names whose addresses are known."),
+	NUMBER("weir_dns_addresses", GAUGE, dns.table.addrs, "Addresses of all names."),
+	NUMBER("weir_dns_expired_total", COUNTER, dns.table.expired, "Addresses whose time was over."),
+	NUMBER("weir_dns_names_refused_total", COUNTER, dns.table.names_refused, "Answers not learned because there were too many names (dns.maxNames)."),
+	NUMBER("weir_dns_addresses_displaced_total", COUNTER, dns.table.addrs_displaced, "Addresses left out because a name had too many (dns.maxAddresses)."),
 	NUMBER("weir_uptime_seconds", GAUGE, uptime, "Seconds since weird began."),
 	NUMBER("process_resident_memory_bytes", GAUGE, resident, "Resident memory."),
 };
@@ -189,6 +202,7 @@ static void take_snapshot(struct weird *d, struct snapshot *ret)
 	pthread_mutex_unlock(&d->world.lock);
 	weir_reconcile_state(d->reconcile, &ret->reconcile);
 	weir_backend_stats(d->backend, &ret->backend);
+	weir_dns_stats(d->dns, &ret->dns);
 	d->source->ops->counts(d->source, &ret->source_broken, &ret->source_errors);
 	if (d->pipeline)
 		weir_pipeline_stats(d->pipeline, &ret->flows);

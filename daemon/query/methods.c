@@ -8,6 +8,7 @@ const struct weir_rpc_method weir_query_methods[] = {
 	{ "explain", weir_query_explain },
 	{ "flows", weir_query_flows },
 	{ "identities", weir_query_identities },
+	{ "names", weir_query_names },
 	{ "policies", weir_query_policies },
 	{ "simulate", weir_query_simulate },
 	{ "status", weir_query_status },

@@ -17,6 +17,7 @@ void weir_query_endpoints(struct weird *d, const cJSON *params, struct weir_rpc_
 void weir_query_explain(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_flows(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_identities(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
+void weir_query_names(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_policies(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_simulate(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);
 void weir_query_status(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply);

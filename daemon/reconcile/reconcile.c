@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "daemon/cluster/cluster.h"
+#include "daemon/dns/dns.h"
 #include "daemon/reconcile/bridge.h"
 #include "daemon/reconcile/guards.h"
 #include "daemon/reconcile/interfaces.h"
@@ -58,9 +59,9 @@ static int collect(struct weir_reconcile *r, struct weir_changes **ret, struct w
 	return weir_compiler_snapshot(compiler, ret, err);
 }
 
-/* Guards and interfaces are the daemon's own; their lists go with every
+/* Guards, resolvers and interfaces are the daemon's own; their lists go with every
  * transaction. */
-static int apply(struct weir_reconcile *r, struct weir_changes *changes, bool guards_changed,
+static int apply(struct weir_reconcile *r, struct weir_changes *changes, bool lists_changed,
 		 struct weir_error *err)
 {
 	const struct weir_world *w = &r->d->world;
@@ -72,7 +73,9 @@ static int apply(struct weir_reconcile *r, struct weir_changes *changes, bool gu
 	changes->n_interfaces = w->n_interfaces;
 	changes->node_addrs = w->node_addrs;
 	changes->n_node_addrs = w->n_node_addrs;
-	if (weir_changes_empty(changes) && !changes->full && !guards_changed && !interfaces_changed)
+	if (r->d->dns)
+		weir_dns_fill(r->d->dns, changes);
+	if (weir_changes_empty(changes) && !changes->full && !lists_changed && !interfaces_changed)
 		return 0;
 	return weir_backend_apply(r->d->backend, changes, err);
 }
@@ -135,12 +138,14 @@ static int run(struct weir_reconcile *r, struct weir_error *err)
 {
 	struct weir_world *world = &r->d->world;
 	struct weir_changes *changes = NULL;
-	bool guards_changed;
+	bool lists_changed;
 	int code;
 
 	r->full |= weir_backend_needs_full(r->d->backend);
 	weir_world_lock_to_change(world);
-	guards_changed = weir_guards_update(world, &r->d->config->pod_cidrs);
+	lists_changed = weir_guards_update(world, &r->d->config->pod_cidrs);
+	if (r->d->dns)
+		lists_changed |= weir_dns_update(r->d->dns);
 	code = collect(r, &changes, err);
 	pthread_mutex_unlock(&world->lock);
 	if (code < 0) {
@@ -149,7 +154,7 @@ static int run(struct weir_reconcile *r, struct weir_error *err)
 	}
 	r->state.desired = changes->generation;
 	/* Without the lock: the flow thread reads the tables, only we change them. */
-	code = apply(r, changes, guards_changed, err);
+	code = apply(r, changes, lists_changed, err);
 	pthread_mutex_lock(&world->lock);
 	weir_changes_free(&changes);
 	weir_cluster_reap(world->cluster);
