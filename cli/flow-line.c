@@ -125,7 +125,8 @@ static const char *reason_of(const cJSON *record)
 static void format_why(const cJSON *record, char *buf, size_t size)
 {
 	double connections = weirctl_number(record, "connections");
-	const char *staged = weirctl_text(record, "staged");
+	const char *staged = weirctl_text(record, "staged"),
+		   *why = weirctl_text(record, "stagedWhy");
 	int len;
 
 	if (strcmp(weirctl_text(record, "type"), "end") == 0) {
@@ -137,7 +138,8 @@ static void format_why(const cJSON *record, char *buf, size_t size)
 		len += snprintf(buf + len, size - (size_t)len, " (%.0f times)", connections);
 	if (*staged && strcmp(staged, weirctl_text(record, "verdict")) != 0 && len >= 0 &&
 	    (size_t)len < size)
-		snprintf(buf + len, size - (size_t)len, " [staged: would be %s]", staged);
+		snprintf(buf + len, size - (size_t)len, " [staged: would be %s]",
+			 *why ? why : staged);
 }
 
 /* A column grows to what it must show, up to its share of the terminal. */

@@ -19,6 +19,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/cluster/cluster.c \
 	daemon/cluster/cluster.h \
 	daemon/cluster/internal.h \
+	daemon/cluster/lend.c \
 	daemon/cluster/local.c \
 	daemon/cluster/lookup.c \
 	daemon/cluster/registry.c \

@@ -217,7 +217,10 @@ static int start_anew(struct weir_compiler *c)
 	WEIR_CLEANUP(weir_compiler_free) struct weir_compiler *fresh = NULL;
 	struct weir_compiler old;
 
-	if (weir_compiler_new(&fresh) < 0 || lend_again(c, fresh) < 0)
+	if (weir_compiler_new(&fresh) < 0)
+		return -ENOMEM;
+	fresh->enforce_staged = c->enforce_staged;
+	if (lend_again(c, fresh) < 0)
 		return -ENOMEM;
 	fresh->next_ruleset = c->next_ruleset;
 	fresh->generation = c->generation;

@@ -138,6 +138,11 @@ int weir_compiler_new(struct weir_compiler **ret)
 	return 0;
 }
 
+void weir_compiler_enforce_staged(struct weir_compiler *c)
+{
+	c->enforce_staged = true;
+}
+
 /* --- namespaces ------------------------------------------------------------------ */
 
 static bool namespace_is(const void *item, const void *name)

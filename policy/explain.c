@@ -48,7 +48,7 @@ static void take_selecting(const struct weir_compiler *c, const struct space *fr
 	for (uint32_t i = 0; i < from->policies.n; i++) {
 		const struct policy *p = from->policies.at[i];
 
-		if (weir_policy_speaks(p->policy, direction) &&
+		if (weir_policy_speaks(c, p->policy, direction) &&
 		    weir_policy_subject_matches(c, p, space, pod->labels))
 			side->policies[side->ruleset.n_policies++] = p->policy;
 	}

@@ -78,7 +78,8 @@ int weir_policy_activate(struct weir_compiler *c, struct policy *p)
 	if (!p->force)
 		return -ENOMEM;
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
-		for (uint32_t i = 0; weir_policy_speaks(policy, d) && i < policy->n_rules[d]; i++) {
+		for (uint32_t i = 0; weir_policy_speaks(c, policy, d) && i < policy->n_rules[d];
+		     i++) {
 			if (activate_rule(c, p, &p->force->rules[d][i], &policy->rules[d][i]) < 0)
 				return -ENOMEM;
 		}

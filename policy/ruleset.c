@@ -209,7 +209,7 @@ int weir_ruleset_add_policy(struct weir_compiler *c, struct ruleset *rs, struct 
 {
 	int d = rs->pub.direction;
 
-	if (!weir_policy_speaks(p->policy, d))
+	if (!weir_policy_speaks(c, p->policy, d))
 		return 0;
 	if (weir_vec_insert(&rs->policies, place_of_policy(rs, p->policy), (void *)p->policy) < 0)
 		return -ENOMEM;
@@ -228,7 +228,7 @@ int weir_ruleset_remove_policy(struct weir_compiler *c, struct ruleset *rs, stru
 	int d = rs->pub.direction;
 	uint32_t pos = place_of_policy(rs, p->policy);
 
-	if (!weir_policy_speaks(p->policy, d) || pos == rs->policies.n ||
+	if (!weir_policy_speaks(c, p->policy, d) || pos == rs->policies.n ||
 	    rs->policies.at[pos] != p->policy)
 		return 0;
 	weir_vec_remove_at(&rs->policies, pos);

@@ -95,15 +95,6 @@ struct policy {
 	uint64_t committed : 1;
 };
 
-/* Does the policy say anything in that direction? */
-static inline bool weir_policy_speaks(const struct weir_policy *p, int direction)
-{
-	if (p->staged)
-		return false;
-	return p->tier == WEIR_TIER_NETWORK_POLICY ? p->isolates[direction]
-						   : p->n_rules[direction] > 0;
-}
-
 /* Lower comes first: tier, place of the policy, place of the rule. */
 static inline uint64_t weir_rule_rank(const struct rule *r)
 {
@@ -320,8 +311,19 @@ struct weir_compiler {
 
 	uint32_t next_serial, next_ruleset, n_endpoints, n_classes, n_prefixes;
 	uint64_t generation, commits, compiled_rulesets;
-	bool broken; /* a commit ran out of memory: the next one starts anew */
+	bool enforce_staged; /* staged policies are as the others */
+	bool broken;	     /* a commit ran out of memory: the next one starts anew */
 };
+
+/* Does the policy say anything in that direction? */
+static inline bool weir_policy_speaks(const struct weir_compiler *c, const struct weir_policy *p,
+				      int direction)
+{
+	if (p->staged && !c->enforce_staged)
+		return false;
+	return p->tier == WEIR_TIER_NETWORK_POLICY ? p->isolates[direction]
+						   : p->n_rules[direction] > 0;
+}
 
 /* queue once per commit; the flag is cleared by whoever empties the queue */
 #define WEIR_QUEUE(vec, item)                                                                      \

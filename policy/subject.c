@@ -100,12 +100,12 @@ static int count_policy(struct weir_compiler *c, struct subject *s, const struct
 	bool touched = false;
 
 	for (int d = 0; d < WEIR_DIRECTION_MAX; d++) {
-		if (!weir_policy_speaks(p, d))
+		if (!weir_policy_speaks(c, p, d))
 			continue;
 		s->n_speaking[d] += (uint32_t)sign;
 		touched |= s->n_speaking[d] == (sign > 0 ? 1 : 0);
 	}
-	if (weir_policy_speaks(p, WEIR_INGRESS)) {
+	if (weir_policy_speaks(c, p, WEIR_INGRESS)) {
 		uint32_t n = count_named(p), before = s->n_named;
 
 		s->n_named += (uint32_t)sign * n;

@@ -170,6 +170,7 @@ void weir_cluster_free(struct weir_cluster **cluster)
 
 	if (!c)
 		return;
+	weir_compiler_free(&c->staged);
 	weir_cluster_reap(c);
 	for (int kind = 0; kind < WEIR_OBJECT_MAX; kind++) {
 		for (size_t i = 0; (object = weir_registry_next(&c->tables[kind], &i));)
@@ -231,19 +232,22 @@ int weir_cluster_set_namespace(struct weir_cluster *c, struct weir_namespace *ns
 
 	if (r <= 0)
 		return r;
-	if (old)
-		weir_compiler_remove_namespace(c->compiler, old);
+	weir_cluster_take_back(c, WEIR_OBJECT_NAMESPACE, old);
 	weir_cluster_bury(c, WEIR_OBJECT_NAMESPACE, old);
-	return weir_compiler_add_namespace(c->compiler, ns);
+	return weir_cluster_lend(c, WEIR_OBJECT_NAMESPACE, ns);
 }
 
 void weir_cluster_remove_namespace(struct weir_cluster *c, const char *name)
 {
 	struct weir_namespace *ns = take(c, WEIR_OBJECT_NAMESPACE, NULL, NULL, name);
 
-	if (ns)
-		weir_compiler_remove_namespace(c->compiler, ns);
+	weir_cluster_take_back(c, WEIR_OBJECT_NAMESPACE, ns);
 	weir_cluster_bury(c, WEIR_OBJECT_NAMESPACE, ns);
+}
+
+static bool is_staged(const struct weir_policy *policy)
+{
+	return policy && policy->staged;
 }
 
 int weir_cluster_set_policy(struct weir_cluster *c, struct weir_policy *policy)
@@ -253,10 +257,11 @@ int weir_cluster_set_policy(struct weir_cluster *c, struct weir_policy *policy)
 
 	if (r <= 0)
 		return r;
-	if (old)
-		weir_compiler_remove_policy(c->compiler, old);
+	c->n_staged += is_staged(policy);
+	c->n_staged -= is_staged(old);
+	weir_cluster_take_back(c, WEIR_OBJECT_POLICY, old);
 	weir_cluster_bury(c, WEIR_OBJECT_POLICY, old);
-	return weir_compiler_add_policy(c->compiler, policy);
+	return weir_cluster_lend(c, WEIR_OBJECT_POLICY, policy);
 }
 
 void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const char *ns,
@@ -264,8 +269,8 @@ void weir_cluster_remove_policy(struct weir_cluster *c, const char *kind, const 
 {
 	struct weir_policy *policy = take(c, WEIR_OBJECT_POLICY, kind, ns, name);
 
-	if (policy)
-		weir_compiler_remove_policy(c->compiler, policy);
+	c->n_staged -= is_staged(policy);
+	weir_cluster_take_back(c, WEIR_OBJECT_POLICY, policy);
 	weir_cluster_bury(c, WEIR_OBJECT_POLICY, policy);
 }
 
@@ -276,18 +281,16 @@ int weir_cluster_set_domain(struct weir_cluster *c, struct weir_domain *domain)
 
 	if (r <= 0)
 		return r;
-	if (old)
-		weir_compiler_remove_domain(c->compiler, old);
+	weir_cluster_take_back(c, WEIR_OBJECT_DOMAIN, old);
 	weir_cluster_bury(c, WEIR_OBJECT_DOMAIN, old);
-	return weir_compiler_add_domain(c->compiler, domain);
+	return weir_cluster_lend(c, WEIR_OBJECT_DOMAIN, domain);
 }
 
 void weir_cluster_remove_domain(struct weir_cluster *c, const char *name)
 {
 	struct weir_domain *domain = take(c, WEIR_OBJECT_DOMAIN, NULL, NULL, name);
 
-	if (domain)
-		weir_compiler_remove_domain(c->compiler, domain);
+	weir_cluster_take_back(c, WEIR_OBJECT_DOMAIN, domain);
 	weir_cluster_bury(c, WEIR_OBJECT_DOMAIN, domain);
 }
 
@@ -302,10 +305,10 @@ int weir_cluster_set_node(struct weir_cluster *c, struct weir_node *node)
 		return r;
 	if (old) {
 		weir_addresses_drop(&c->nodes_by_addr, old, old->addrs, old->n_addrs);
-		weir_compiler_remove_node(c->compiler, old);
+		weir_cluster_take_back(c, WEIR_OBJECT_NODE, old);
 	}
 	weir_cluster_bury(c, WEIR_OBJECT_NODE, old);
-	r = weir_compiler_add_node(c->compiler, node);
+	r = weir_cluster_lend(c, WEIR_OBJECT_NODE, node);
 	if (r < 0)
 		return r;
 	return weir_addresses_claim(&c->nodes_by_addr, node, node->addrs, node->n_addrs);
@@ -317,7 +320,7 @@ void weir_cluster_remove_node(struct weir_cluster *c, const char *name)
 
 	if (node) {
 		weir_addresses_drop(&c->nodes_by_addr, node, node->addrs, node->n_addrs);
-		weir_compiler_remove_node(c->compiler, node);
+		weir_cluster_take_back(c, WEIR_OBJECT_NODE, node);
 	}
 	weir_cluster_bury(c, WEIR_OBJECT_NODE, node);
 }

@@ -83,6 +83,13 @@ int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *p
 void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const char *pod,
 			       const struct weir_uid *uid);
 
+/* While policies are staged: what would be, if they were not. A compiler that
+ * follows the cluster as the enforced one does, one commit of its own behind it;
+ * NULL: nothing is staged, or memory is short. */
+const struct weir_compiler *weir_cluster_staged(const struct weir_cluster *c);
+/* Its commit; before weir_cluster_reap. */
+int weir_cluster_stage(struct weir_cluster *c, struct weir_error *err);
+
 /* Objects replaced or removed stay alive until this, called after each commit. */
 void weir_cluster_reap(struct weir_cluster *c);
 

@@ -26,6 +26,8 @@ struct weir_local {
 struct weir_cluster {
 	struct weir_pool *pool;
 	struct weir_compiler *compiler;
+	struct weir_compiler *staged; /* lend.c; NULL: there is none now */
+	uint32_t n_staged;	      /* policies */
 	const char *node;			      /* interned; NULL: not told */
 	struct weir_registry tables[WEIR_OBJECT_MAX]; /* as the source has them */
 	struct weir_registry locals;		      /* the first of each name */
@@ -47,6 +49,11 @@ bool weir_cluster_name(const struct weir_cluster *c, const char *kind, const cha
 bool weir_cluster_same(enum weir_object_kind kind, const void *a, const void *b);
 /* Frees the object after the next commit. */
 void weir_cluster_bury(struct weir_cluster *c, enum weir_object_kind kind, void *object);
+
+/* lend.c: what the compilers are told of; NULL is nothing to take back */
+
+int weir_cluster_lend(struct weir_cluster *c, enum weir_object_kind kind, const void *object);
+void weir_cluster_take_back(struct weir_cluster *c, enum weir_object_kind kind, const void *object);
 
 /* local.c: pods of this node */
 

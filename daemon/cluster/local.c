@@ -98,8 +98,7 @@ static int make_pod(struct weir_cluster *c, const struct weir_local *local,
 
 static void leave_pod(struct weir_cluster *c, struct weir_pod *pod)
 {
-	if (pod)
-		weir_compiler_remove_pod(c->compiler, pod);
+	weir_cluster_take_back(c, WEIR_OBJECT_POD, pod);
 	weir_cluster_bury(c, WEIR_OBJECT_POD, pod);
 }
 
@@ -113,7 +112,7 @@ static int update(struct weir_cluster *c, struct weir_local *local, const struct
 	local->known = true;
 	leave_pod(c, local->pod);
 	local->pod = pod;
-	return weir_compiler_add_pod(c->compiler, pod);
+	return weir_cluster_lend(c, WEIR_OBJECT_POD, pod);
 }
 
 static void free_local(struct weir_cluster *c, struct weir_local *local)
@@ -200,8 +199,8 @@ static int enter_local(struct weir_cluster *c, struct weir_local *local, struct 
 		unlink_local(c, &key, old);
 	free_local(c, old);
 	if (alone)
-		weir_compiler_remove_pod(c->compiler, manifest);
-	return weir_compiler_add_pod(c->compiler, local->pod);
+		weir_cluster_take_back(c, WEIR_OBJECT_POD, manifest);
+	return weir_cluster_lend(c, WEIR_OBJECT_POD, local->pod);
 }
 
 int weir_cluster_set_local(struct weir_cluster *c, const char *ns, const char *pod,
@@ -245,7 +244,7 @@ void weir_cluster_remove_local(struct weir_cluster *c, const char *ns, const cha
 	/* Its address may be the next pod's, whatever the manifest still says. */
 	manifest->gone = c->node && manifest->node == c->node;
 	manifest->local = false;
-	weir_compiler_add_pod(c->compiler, manifest);
+	weir_cluster_lend(c, WEIR_OBJECT_POD, manifest);
 }
 
 /* --- manifests ---------------------------------------------------------------------- */
@@ -268,7 +267,7 @@ int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod,
 
 	settle(c, pod, old && weir_uid_fits(&old->uid, &pod->uid) ? old : NULL);
 	if (!local)
-		return weir_compiler_add_pod(c->compiler, pod);
+		return weir_cluster_lend(c, WEIR_OBJECT_POD, pod);
 	for (; r == 0 && local; local = local->next) {
 		if (matches(local, pod))
 			r = update(c, local, pod);
@@ -279,5 +278,5 @@ int weir_cluster_enter_manifest(struct weir_cluster *c, struct weir_pod *pod,
 void weir_cluster_leave_manifest(struct weir_cluster *c, struct weir_pod *pod)
 {
 	if (!weir_cluster_stand_in(c, pod))
-		weir_compiler_remove_pod(c->compiler, pod);
+		weir_cluster_take_back(c, WEIR_OBJECT_POD, pod);
 }

@@ -65,7 +65,7 @@ int weir_cluster_isolation(struct weir_cluster *c, const struct weir_labels **re
 	if (!c->isolation) {
 		r = make_policy(c->pool, &c->isolation);
 		if (r == 0)
-			r = weir_compiler_add_policy(c->compiler, c->isolation);
+			r = weir_cluster_lend(c, WEIR_OBJECT_POLICY, c->isolation);
 		if (r < 0)
 			weir_policy_free(c->pool, &c->isolation);
 	}

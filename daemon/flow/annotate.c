@@ -21,7 +21,7 @@ void weir_annotator_init(struct weir_annotator *a, struct weir_world *world)
 void weir_annotator_done(struct weir_annotator *a)
 {
 	HASH_CLEAR(hh, a->names);
-	HASH_CLEAR(hh, a->sides);
+	weir_flow_verdicts_clear(&a->verdicts);
 }
 
 static bool has_ports(uint8_t protocol)
@@ -79,15 +79,39 @@ static const char *service_of(struct weir_annotator *a, const struct weir_flow *
 	return weir_pool_string(a->world->pool, name);
 }
 
-static void judge(struct weir_annotator *a, const struct weir_flow *flow,
-		  struct weir_judgement *ret)
+static void judge(const struct weir_annotator *a, const struct weir_compiler *compiler,
+		  const struct weir_flow *flow, struct weir_judgement *ret)
 {
 	struct weir_connection c = connection_of(flow);
 
-	weir_compiler_judge(a->world->compiler, &c, ret);
+	weir_compiler_judge(compiler, &c, ret);
 	if (is_own_node(a->world, &c.src))
 		ret->sides[WEIR_INGRESS] = (struct weir_decision){ .verdict = WEIR_ALLOWED,
 								   .reason = WEIR_REASON_OWN_NODE };
+}
+
+static struct weir_flow_sides *sides_of(struct weir_annotator *a, const struct weir_judgement *j)
+{
+	return weir_flow_sides_get(&a->verdicts, a->world->pool, &j->sides[WEIR_EGRESS],
+				   &j->sides[WEIR_INGRESS]);
+}
+
+/* What it would be with the staged policies, where they have a part in it. */
+static struct weir_flow_sides *staged_sides(struct weir_annotator *a, const struct weir_flow *flow,
+					    const struct weir_flow_sides *enforced)
+{
+	const struct weir_compiler *compiler = weir_cluster_staged(a->world->cluster);
+	struct weir_flow_sides *staged;
+	struct weir_judgement j;
+
+	if (!compiler || flow->pending)
+		return NULL;
+	judge(a, compiler, flow, &j);
+	staged = sides_of(a, &j);
+	if (staged != enforced)
+		return staged;
+	weir_flow_sides_put(&a->verdicts, a->world->pool, staged);
+	return NULL;
 }
 
 static void annotate(struct weir_annotator *a, const struct weir_flow *flow,
@@ -96,8 +120,8 @@ static void annotate(struct weir_annotator *a, const struct weir_flow *flow,
 {
 	ret->src = name_of(a, src, &flow->original.src);
 	ret->dst = name_of(a, dst, &flow->reply.src);
-	ret->egress = weir_flow_side_get(&a->sides, &j->sides[WEIR_EGRESS]);
-	ret->ingress = weir_flow_side_get(&a->sides, &j->sides[WEIR_INGRESS]);
+	ret->sides = sides_of(a, j);
+	ret->staged = staged_sides(a, flow, ret->sides);
 	ret->service = service_of(a, flow);
 }
 
@@ -111,7 +135,7 @@ bool weir_annotate_allowed(struct weir_annotator *a, const struct weir_flow *flo
 
 	if (!(src && src->local) && !(dst && dst->local))
 		return false;
-	judge(a, flow, &j);
+	judge(a, a->world->compiler, flow, &j);
 	annotate(a, flow, src, dst, &j, ret);
 	return true;
 }
@@ -172,8 +196,8 @@ static void annotate_spoofed(struct weir_annotator *a, const struct weir_flow *f
 
 	ret->src = weir_flow_name_get(&a->names, src, NULL);
 	ret->dst = name_of(a, dst, &flow->reply.src);
-	ret->egress = weir_flow_side_get(&a->sides, &spoofed);
-	ret->ingress = weir_flow_side_get(&a->sides, &nothing);
+	ret->sides = weir_flow_sides_get(&a->verdicts, a->world->pool, &spoofed, &nothing);
+	ret->staged = NULL;
 	ret->service = NULL;
 }
 
@@ -189,7 +213,7 @@ void weir_annotate_denied(struct weir_annotator *a, const struct weir_flow *flow
 		annotate_spoofed(a, flow, ret);
 		return;
 	}
-	judge(a, flow, &j);
+	judge(a, a->world->compiler, flow, &j);
 	force_denied(a, flow, flow->direction == WEIR_EGRESS ? src : dst, &j);
 	annotate(a, flow, src, dst, &j, ret);
 }
@@ -200,8 +224,8 @@ void weir_annotation_release(struct weir_annotator *a, struct weir_annotation *a
 
 	weir_flow_name_put(&a->names, pool, annotation->src);
 	weir_flow_name_put(&a->names, pool, annotation->dst);
-	weir_flow_side_put(&a->sides, pool, annotation->egress);
-	weir_flow_side_put(&a->sides, pool, annotation->ingress);
+	weir_flow_sides_put(&a->verdicts, pool, annotation->sides);
+	weir_flow_sides_put(&a->verdicts, pool, annotation->staged);
 	weir_pool_put_string(pool, annotation->service);
 	*annotation = (struct weir_annotation){ 0 };
 }
@@ -231,6 +255,17 @@ static void fill_addresses(struct weir_record *r, const struct weir_tuple *o,
 	}
 }
 
+static void fill_staged(const struct weir_annotation *annotation, struct weir_record *r)
+{
+	if (!annotation->staged)
+		return;
+	weir_flow_sides_fill(annotation->staged, &r->staged_egress, &r->staged_ingress);
+	r->staged =
+		r->staged_egress.verdict == WEIR_DENIED || r->staged_ingress.verdict == WEIR_DENIED
+			? WEIR_DENIED
+			: WEIR_ALLOWED;
+}
+
 void weir_annotation_fill(const struct weir_annotation *annotation,
 			  const struct weir_tuple *original, const struct weir_tuple *reply,
 			  struct weir_record *record)
@@ -238,7 +273,7 @@ void weir_annotation_fill(const struct weir_annotation *annotation,
 	fill_addresses(record, original, reply);
 	weir_flow_name_fill(annotation->src, &record->src);
 	weir_flow_name_fill(annotation->dst, &record->dst);
-	weir_flow_side_fill(annotation->egress, &record->egress);
-	weir_flow_side_fill(annotation->ingress, &record->ingress);
+	weir_flow_sides_fill(annotation->sides, &record->egress, &record->ingress);
 	record->dst.service = annotation->service;
+	fill_staged(annotation, record);
 }

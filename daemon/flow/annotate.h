@@ -6,23 +6,25 @@
  * begins and kept for its later records: they tell the same even when the pod
  * or the policy has gone. Called with the world's lock held.
  */
+#include "daemon/flow/sides.h"
 #include "daemon/world.h"
 #include "weir/flow.h"
 #include "weir/record.h"
 
-struct weir_flow_name; /* names.c: of one end */
-struct weir_flow_side; /* sides.c: what one side decided */
+struct weir_flow_name;	/* names.c: of one end */
+struct weir_flow_sides; /* sides.c: what the two sides decided */
 
 struct weir_annotation {
 	struct weir_flow_name *src, *dst; /* NULL: nobody we know */
-	struct weir_flow_side *egress, *ingress;
-	const char *service; /* interned; NULL: none was dialled */
+	struct weir_flow_sides *sides;
+	struct weir_flow_sides *staged; /* if staged policies were enforced; NULL: the same */
+	const char *service;		/* interned; NULL: none was dialled */
 };
 
 struct weir_annotator {
 	struct weir_world *world;
 	struct weir_flow_name *names;
-	struct weir_flow_side *sides;
+	struct weir_flow_verdicts verdicts;
 	uint64_t policy_race;
 };
 
@@ -39,7 +41,7 @@ void weir_annotate_denied(struct weir_annotator *a, const struct weir_flow *flow
 			  struct weir_annotation *ret);
 void weir_annotation_release(struct weir_annotator *a, struct weir_annotation *annotation);
 
-/* Addresses, ports, names, sides and protocol of a record. The strings are
+/* Addresses, ports, names, sides, staged verdict and protocol of a record. The strings are
  * valid as long as the annotation. */
 void weir_annotation_fill(const struct weir_annotation *annotation,
 			  const struct weir_tuple *original, const struct weir_tuple *reply,

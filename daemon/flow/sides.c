@@ -39,7 +39,7 @@ static unsigned make_key(const struct weir_decision *d, struct weir_flow_side_ke
 		for (uint32_t i = 0; i < d->ruleset->n_policies; i++) {
 			const struct weir_policy *p = d->ruleset->policies[i];
 
-			if (!p->staged && p->isolates[d->ruleset->direction])
+			if (p->isolates[d->ruleset->direction])
 				add_policy(key, p);
 		}
 	}
@@ -67,8 +67,8 @@ static struct weir_flow_side *make(struct weir_flow_side **table,
 	return side;
 }
 
-struct weir_flow_side *weir_flow_side_get(struct weir_flow_side **table,
-					  const struct weir_decision *decision)
+static struct weir_flow_side *get_side(struct weir_flow_side **table,
+				       const struct weir_decision *decision)
 {
 	struct weir_flow_side_key key;
 	struct weir_flow_side *side;
@@ -82,8 +82,8 @@ struct weir_flow_side *weir_flow_side_get(struct weir_flow_side **table,
 	return side;
 }
 
-void weir_flow_side_put(struct weir_flow_side **table, struct weir_pool *pool,
-			struct weir_flow_side *side)
+static void put_side(struct weir_flow_side **table, struct weir_pool *pool,
+		     struct weir_flow_side *side)
 {
 	if (!side || --side->refs)
 		return;
@@ -97,7 +97,7 @@ void weir_flow_side_put(struct weir_flow_side **table, struct weir_pool *pool,
 	free(side);
 }
 
-void weir_flow_side_fill(const struct weir_flow_side *side, struct weir_record_side *ret)
+static void fill_side(const struct weir_flow_side *side, struct weir_record_side *ret)
 {
 	*ret = (struct weir_record_side){ .reason = WEIR_REASON_NOT_ENDPOINT, .rule = -1 };
 	if (!side)
@@ -110,4 +110,69 @@ void weir_flow_side_fill(const struct weir_flow_side *side, struct weir_record_s
 	ret->n_policies = side->key.n_policies;
 	ret->n_more = side->key.n_more;
 	ret->policies = side->key.policies;
+}
+
+/* --- both sides --------------------------------------------------------------------- */
+
+static void put_both(struct weir_flow_verdicts *v, struct weir_pool *pool,
+		     struct weir_flow_side *const at[WEIR_DIRECTION_MAX])
+{
+	for (int d = 0; d < WEIR_DIRECTION_MAX; d++)
+		put_side(&v->sides, pool, at[d]);
+}
+
+/* Takes over the references in at. */
+static struct weir_flow_sides *make_pair(struct weir_flow_verdicts *v,
+					 struct weir_flow_side *const at[WEIR_DIRECTION_MAX])
+{
+	struct weir_flow_sides *pair = calloc(1, sizeof(*pair));
+
+	if (!pair)
+		return NULL;
+	memcpy(pair->at, at, sizeof(pair->at));
+	HASH_ADD(hh, v->pairs, at, sizeof(pair->at), pair);
+	return pair;
+}
+
+struct weir_flow_sides *weir_flow_sides_get(struct weir_flow_verdicts *v, struct weir_pool *pool,
+					    const struct weir_decision *egress,
+					    const struct weir_decision *ingress)
+{
+	struct weir_flow_side *at[WEIR_DIRECTION_MAX] = {
+		[WEIR_EGRESS] = get_side(&v->sides, egress),
+		[WEIR_INGRESS] = get_side(&v->sides, ingress),
+	};
+	struct weir_flow_sides *pair, *made = NULL;
+
+	HASH_FIND(hh, v->pairs, at, sizeof(at), pair);
+	if (!pair)
+		pair = made = make_pair(v, at);
+	if (!made)
+		put_both(v, pool, at);
+	if (pair)
+		pair->refs++;
+	return pair;
+}
+
+void weir_flow_sides_put(struct weir_flow_verdicts *v, struct weir_pool *pool,
+			 struct weir_flow_sides *sides)
+{
+	if (!sides || --sides->refs)
+		return;
+	HASH_DEL(v->pairs, sides);
+	put_both(v, pool, sides->at);
+	free(sides);
+}
+
+void weir_flow_sides_fill(const struct weir_flow_sides *sides, struct weir_record_side *ret_egress,
+			  struct weir_record_side *ret_ingress)
+{
+	fill_side(sides ? sides->at[WEIR_EGRESS] : NULL, ret_egress);
+	fill_side(sides ? sides->at[WEIR_INGRESS] : NULL, ret_ingress);
+}
+
+void weir_flow_verdicts_clear(struct weir_flow_verdicts *v)
+{
+	HASH_CLEAR(hh, v->sides);
+	HASH_CLEAR(hh, v->pairs);
 }

@@ -22,9 +22,24 @@ struct weir_flow_side {
 	struct weir_flow_side_key key; /* allocated only as far as n_policies */
 };
 
-/* One reference, or NULL when memory is short. */
-struct weir_flow_side *weir_flow_side_get(struct weir_flow_side **table,
-					  const struct weir_decision *decision);
-void weir_flow_side_put(struct weir_flow_side **table, struct weir_pool *pool,
-			struct weir_flow_side *side);
-void weir_flow_side_fill(const struct weir_flow_side *side, struct weir_record_side *ret);
+/* What both sides decided, shared in the same way. */
+struct weir_flow_sides {
+	UT_hash_handle hh;
+	uint32_t refs;
+	struct weir_flow_side *at[WEIR_DIRECTION_MAX]; /* NULL: memory was short */
+};
+
+struct weir_flow_verdicts {
+	struct weir_flow_side *sides;
+	struct weir_flow_sides *pairs;
+};
+
+/* One reference, or NULL when memory is short. Equal decisions, equal pointer. */
+struct weir_flow_sides *weir_flow_sides_get(struct weir_flow_verdicts *v, struct weir_pool *pool,
+					    const struct weir_decision *egress,
+					    const struct weir_decision *ingress);
+void weir_flow_sides_put(struct weir_flow_verdicts *v, struct weir_pool *pool,
+			 struct weir_flow_sides *sides);
+void weir_flow_sides_fill(const struct weir_flow_sides *sides, struct weir_record_side *ret_egress,
+			  struct weir_record_side *ret_ingress);
+void weir_flow_verdicts_clear(struct weir_flow_verdicts *v); /* all have been put */

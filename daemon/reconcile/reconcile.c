@@ -134,6 +134,18 @@ static void on_settle(uv_timer_t *timer)
 	settle(timer->data);
 }
 
+/* What staged policies would do is for flow records only: enforcement goes first,
+ * and goes on without. */
+static void stage(struct weir_world *world)
+{
+	struct weir_error err;
+
+	if (weir_cluster_stage(world->cluster, &err) < 0)
+		weir_log(WEIR_LOG_WARNING,
+			 "flow records have no staged verdicts until the next change", "error",
+			 err.text, NULL);
+}
+
 static int run(struct weir_reconcile *r, struct weir_error *err)
 {
 	struct weir_world *world = &r->d->world;
@@ -157,6 +169,7 @@ static int run(struct weir_reconcile *r, struct weir_error *err)
 	code = apply(r, changes, lists_changed, err);
 	pthread_mutex_lock(&world->lock);
 	weir_changes_free(&changes);
+	stage(world);
 	weir_cluster_reap(world->cluster);
 	pthread_mutex_unlock(&world->lock);
 	r->full = code < 0; /* what the compiler gave out is gone: all of it next time */

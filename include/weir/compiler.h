@@ -21,6 +21,8 @@ struct weir_compiler;
 
 int weir_compiler_new(struct weir_compiler **ret);
 void weir_compiler_free(struct weir_compiler **c);
+/* Staged policies count as enforced. Before anything is added. */
+void weir_compiler_enforce_staged(struct weir_compiler *c);
 
 /* -EEXIST when the name (of a pod: with this uid) is taken, -ENOMEM. Pods
  * without addresses of their own (weir_pod_has_addrs) are accepted and have no

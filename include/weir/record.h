@@ -73,7 +73,8 @@ struct weir_record {
 	uint64_t flow;	/* same for all records of one connection, unique per boot */
 	uint8_t type;
 	uint8_t verdict;
-	uint8_t staged; /* staged verdict: weir_verdict, or WEIR_VERDICT_MAX: none */
+	uint8_t staged; /* what it would be if staged policies were enforced: weir_verdict, or
+			   WEIR_VERDICT_MAX: no staged policy has a part in it */
 	uint8_t end;	/* weir_end_reason */
 	uint8_t protocol;
 	uint8_t icmp_type, icmp_code;
@@ -81,6 +82,7 @@ struct weir_record {
 	bool has_counters;
 	struct weir_record_peer src, dst; /* initiator and responder */
 	struct weir_record_side egress, ingress;
+	struct weir_record_side staged_egress, staged_ingress; /* with a staged verdict */
 	uint64_t packets[2], bytes[2]; /* src to dst, dst to src; DENIED: [0] only */
 	uint64_t connections; /* DENIED: attempts (5-tuples) that no earlier record counted, 0: only
 				 retransmissions; else 1 */

@@ -55,13 +55,14 @@ void weir_json_buffer_free(struct weir_json_buffer *b);
 /* Append one record as one JSON object (no newline). node: name of the node
  * that reports. Members, those that are empty left out (weirctl reads them):
  *   {"seq":n,"time":ns,"start":ns,"node":"n1","flow":n,"type":"open",
- *    "verdict":"allowed","staged":"denied","protocol":"TCP","icmpType":n,"icmpCode":n,
+ *    "verdict":"allowed","protocol":"TCP","icmpType":n,"icmpCode":n,
  *    "src":{"addr":"10.0.0.1","port":n,"natAddr":..,"natPort":n,"namespace":..,"pod":..,
  *           "workloadKind":..,"workload":..,"node":..,"service":"ns/name","labels":{..}},
  *    "dst":{..},
  *    "egress":{"verdict":..,"reason":..,"tier":..,"rule":n,"ruleName":..,
  *              "policies":[{"kind":..,"namespace":..,"name":..}],"more":n},
- *    "ingress":{..},"packets":[n,n],"bytes":[n,n],"connections":n,"end":"fin",
+ *    "ingress":{..},"staged":"denied","stagedEgress":{..},"stagedIngress":{..},
+ *    "stagedWhy":weir_record_why(),"packets":[n,n],"bytes":[n,n],"connections":n,"end":"fin",
  *    "why":weir_record_why(),"lost":n,"lostAt":"conntrack"} */
 int weir_record_to_json(const struct weir_record *record, const char *node,
 			struct weir_json_buffer *out);

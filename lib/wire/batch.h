@@ -30,6 +30,8 @@ enum weir_record_field {
 	WEIR_FIELD_CONNECTIONS, /* absent: 1 */
 	WEIR_FIELD_ICMP,	/* [type, code] */
 	WEIR_FIELD_LOSS,	/* [where, how many] */
+	WEIR_FIELD_STAGED, /* [egress, ingress] if staged policies were enforced; indexes in sides
+			    */
 	WEIR_FIELD_MAX
 };
 

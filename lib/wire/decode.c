@@ -301,8 +301,10 @@ static int read_times(struct weir_reader *in, struct weir_record *r, const struc
 	return 0;
 }
 
-static int read_pairs(struct weir_reader *in, struct weir_record *r, enum weir_record_field field)
+static int read_pairs(struct decoder *d, struct weir_record *r, enum weir_record_field field)
 {
+	struct weir_reader *in = &d->in;
+
 	switch (field) {
 	case WEIR_FIELD_NAT:
 		return read_addr(in, &r->src.nat_addr) ||
@@ -320,6 +322,8 @@ static int read_pairs(struct weir_reader *in, struct weir_record *r, enum weir_r
 	case WEIR_FIELD_LOSS:
 		return read_small(in, UINT8_MAX, &r->lost_at, 1) ||
 		       weir_read_uint(in, UINT64_MAX, &r->lost);
+	case WEIR_FIELD_STAGED:
+		return read_side_ref(d, &r->staged_egress) || read_side_ref(d, &r->staged_ingress);
 	case WEIR_FIELD_TYPE ... WEIR_FIELD_INGRESS:
 	case WEIR_FIELD_CONNECTIONS:
 	case WEIR_FIELD_MAX:
@@ -328,9 +332,9 @@ static int read_pairs(struct weir_reader *in, struct weir_record *r, enum weir_r
 	return -EBADMSG;
 }
 
-static int read_optional(struct weir_reader *in, struct weir_record *r,
-			 enum weir_record_field field)
+static int read_optional(struct decoder *d, struct weir_record *r, enum weir_record_field field)
 {
+	struct weir_reader *in = &d->in;
 	bool four = field == WEIR_FIELD_NAT || field == WEIR_FIELD_COUNTERS;
 	uint32_t n, known = four ? 4 : 2;
 
@@ -338,18 +342,23 @@ static int read_optional(struct weir_reader *in, struct weir_record *r,
 		return 0;
 	if (field == WEIR_FIELD_CONNECTIONS)
 		return weir_read_uint(in, UINT64_MAX, &r->connections);
-	if (weir_read_array(in, known, &n) < 0 || read_pairs(in, r, field))
+	if (weir_read_array(in, known, &n) < 0 || read_pairs(d, r, field))
 		return -EBADMSG;
 	return weir_read_skip(in, n - known);
 }
 
 static int read_record(struct decoder *d, const struct weir_record *last, struct weir_record *r)
 {
+	static const struct weir_record_side nobody = { .reason = WEIR_REASON_NOT_ENDPOINT,
+							.rule = -1 };
 	struct weir_reader *in = &d->in;
 	int64_t flow;
 	uint32_t n;
 
-	*r = (struct weir_record){ .seq = last->seq + 1, .connections = 1 };
+	*r = (struct weir_record){ .seq = last->seq + 1,
+				   .connections = 1,
+				   .staged_egress = nobody,
+				   .staged_ingress = nobody };
 	if (weir_read_array(in, WEIR_FIELD_NAT, &n) < 0 ||
 	    read_small(in, WEIR_RECORD_TYPE_MAX - 1, &r->type, 1) < 0 ||
 	    read_times(in, r, last) < 0 || weir_read_int(in, &flow) < 0 || read_flags(in, r) < 0 ||
@@ -359,7 +368,7 @@ static int read_record(struct decoder *d, const struct weir_record *last, struct
 		return -EBADMSG;
 	r->flow = last->flow + (uint64_t)flow;
 	for (uint32_t field = WEIR_FIELD_NAT; field < n && field < WEIR_FIELD_MAX; field++)
-		if (read_optional(in, r, field) < 0)
+		if (read_optional(d, r, field) < 0)
 			return -EBADMSG;
 	return n > WEIR_FIELD_MAX ? weir_read_skip(in, n - WEIR_FIELD_MAX) : 0;
 }

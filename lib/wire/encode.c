@@ -199,6 +199,8 @@ static bool has_field(const struct weir_record *r, enum weir_record_field field)
 		return r->icmp_type || r->icmp_code;
 	case WEIR_FIELD_LOSS:
 		return r->lost_at || r->lost;
+	case WEIR_FIELD_STAGED:
+		return r->staged < WEIR_VERDICT_MAX;
 	case WEIR_FIELD_TYPE ... WEIR_FIELD_INGRESS:
 	case WEIR_FIELD_MAX:
 		break;
@@ -206,7 +208,8 @@ static bool has_field(const struct weir_record *r, enum weir_record_field field)
 	return true;
 }
 
-static int pack_field(msgpack_packer *pk, const struct weir_record *r, enum weir_record_field field)
+static int pack_field(msgpack_packer *pk, const struct weir_record *r, const uint32_t staged[2],
+		      enum weir_record_field field)
 {
 	if (!has_field(r, field))
 		return msgpack_pack_nil(pk);
@@ -227,6 +230,9 @@ static int pack_field(msgpack_packer *pk, const struct weir_record *r, enum weir
 	case WEIR_FIELD_LOSS:
 		return msgpack_pack_array(pk, 2) || msgpack_pack_uint8(pk, r->lost_at) ||
 		       msgpack_pack_uint64(pk, r->lost);
+	case WEIR_FIELD_STAGED:
+		return msgpack_pack_array(pk, 2) || msgpack_pack_uint32(pk, staged[0]) ||
+		       msgpack_pack_uint32(pk, staged[1]);
 	case WEIR_FIELD_TYPE ... WEIR_FIELD_INGRESS:
 	case WEIR_FIELD_MAX:
 		break;
@@ -248,7 +254,7 @@ static int pack_start(msgpack_packer *pk, const struct weir_record *r)
 }
 
 static int pack_record(struct weir_batch_encoder *e, const struct weir_record *r,
-		       const uint32_t names[2], const uint32_t sides[2])
+		       const uint32_t names[2], const uint32_t sides[4])
 {
 	unsigned n = WEIR_FIELD_MAX;
 	msgpack_packer pk;
@@ -266,7 +272,7 @@ static int pack_record(struct weir_batch_encoder *e, const struct weir_record *r
 	      pack_addr(&pk, &r->dst.addr) || msgpack_pack_uint16(&pk, r->dst.port) ||
 	      msgpack_pack_uint32(&pk, sides[0]) || msgpack_pack_uint32(&pk, sides[1]);
 	for (unsigned field = WEIR_FIELD_NAT; !err && field < n; field++)
-		err = pack_field(&pk, r, field);
+		err = pack_field(&pk, r, &sides[2], field);
 	return err ? -ENOMEM : 0;
 }
 
@@ -277,17 +283,27 @@ static bool is_valid(const struct weir_batch_encoder *e, const struct weir_recor
 	       (!e->n || r->seq == e->first_seq + e->n);
 }
 
+static int intern_sides(struct weir_batch_encoder *e, const struct weir_record *r, uint32_t ret[4])
+{
+	if (intern_side(e, &r->egress, &ret[0]) < 0 || intern_side(e, &r->ingress, &ret[1]) < 0)
+		return -ENOMEM;
+	if (r->staged == WEIR_VERDICT_MAX)
+		return 0;
+	return intern_side(e, &r->staged_egress, &ret[2]) < 0 ||
+			       intern_side(e, &r->staged_ingress, &ret[3]) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
 int weir_batch_add(struct weir_batch_encoder *e, const struct weir_record *record)
 {
 	size_t before = e->records.size;
-	uint32_t names[2], sides[2];
+	uint32_t names[2], sides[4] = { 0 };
 
 	if (!is_valid(e, record))
 		return -EINVAL;
 	if (intern_name(e, &record->src, &names[0]) < 0 ||
-	    intern_name(e, &record->dst, &names[1]) < 0 ||
-	    intern_side(e, &record->egress, &sides[0]) < 0 ||
-	    intern_side(e, &record->ingress, &sides[1]) < 0 ||
+	    intern_name(e, &record->dst, &names[1]) < 0 || intern_sides(e, record, sides) < 0 ||
 	    pack_record(e, record, names, sides) < 0) {
 		e->records.size = before;
 		return -ENOMEM;

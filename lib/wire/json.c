@@ -254,13 +254,28 @@ static void head(struct out *o, const struct weir_record *r, const char *node)
 	string(o, "type", weir_record_type_name(r->type));
 }
 
+/* What it would be, and why: as of a record with that verdict. */
+static void staged(struct out *o, const struct weir_record *r)
+{
+	struct weir_record would = *r;
+	char why[WHY_MAX];
+
+	if (r->staged == WEIR_VERDICT_MAX)
+		return;
+	would.verdict = r->staged;
+	would.egress = r->staged_egress;
+	would.ingress = r->staged_ingress;
+	string(o, "staged", weir_verdict_name(r->staged));
+	side(o, "stagedEgress", &r->staged_egress);
+	side(o, "stagedIngress", &r->staged_ingress);
+	string(o, "stagedWhy", weir_record_why(&would, why, sizeof(why)));
+}
+
 static void connection(struct out *o, const struct weir_record *r)
 {
 	char protocol[4];
 
 	string(o, "verdict", weir_verdict_name(r->verdict));
-	if (r->staged < WEIR_VERDICT_MAX)
-		string(o, "staged", weir_verdict_name(r->staged));
 	string(o, "protocol", weir_protocol_name(r->protocol, protocol));
 	if (r->protocol == WEIR_PROTO_ICMP || r->protocol == WEIR_PROTO_ICMPV6) {
 		number(o, "icmpType", r->icmp_type);
@@ -270,6 +285,7 @@ static void connection(struct out *o, const struct weir_record *r)
 	peer(o, "dst", &r->dst);
 	side(o, "egress", &r->egress);
 	side(o, "ingress", &r->ingress);
+	staged(o, r);
 	if (r->has_counters || r->type == WEIR_RECORD_DENIED) {
 		pair(o, "packets", r->packets);
 		pair(o, "bytes", r->bytes);

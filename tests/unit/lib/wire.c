@@ -56,7 +56,7 @@ static struct weir_addr address(void)
 struct made {
 	struct weir_record record;
 	struct weir_record_label labels[2][4];
-	struct weir_record_policy policies[2][WEIR_RECORD_POLICIES_MAX];
+	struct weir_record_policy policies[4][WEIR_RECORD_POLICIES_MAX];
 };
 
 static void make_peer(struct weir_record_peer *p, struct weir_record_label *labels)
@@ -130,6 +130,8 @@ static void make(struct made *m, uint64_t seq)
 	make_peer(&r->dst, m->labels[1]);
 	make_side(&r->egress, m->policies[0]);
 	make_side(&r->ingress, m->policies[1]);
+	make_side(&r->staged_egress, m->policies[2]);
+	make_side(&r->staged_ingress, m->policies[3]);
 }
 
 /* --- comparing ------------------------------------------------------------------- */
@@ -194,6 +196,13 @@ static void same_record(const struct weir_record *a, const struct weir_record *b
 	same_peer(&a->dst, &b->dst);
 	same_side(&a->egress, &b->egress);
 	same_side(&a->ingress, &b->ingress);
+	if (a->staged == WEIR_VERDICT_MAX) {
+		assert_int_equal(b->staged_egress.reason, WEIR_REASON_NOT_ENDPOINT);
+		assert_int_equal(b->staged_ingress.reason, WEIR_REASON_NOT_ENDPOINT);
+		return;
+	}
+	same_side(&a->staged_egress, &b->staged_egress);
+	same_side(&a->staged_ingress, &b->staged_ingress);
 }
 
 static struct made made[RECORDS];
@@ -358,16 +367,18 @@ static void test_json_is_utf8(void **state)
  * with what a later version may add, X, in each place. */
 static void test_later_fields_are_skipped(void **state)
 {
-	static const uint8_t msg[] = {
-		0x97, 1, /* format */
-		0x97, 0xa1, 'n',  0xa1, 'b',  1,    1,	1,    1,    0x81, 0xa1, 'k',  0x92, 1,
-		0xc3, 0x90, /* strings */
-		0x91, 0x98, 0,	  0,	0,    0,    0,	0,    0x90, 0xcb, 1,	2,    3,    4,
-		5,    6,    7,	  8,	0x91, 0x98, 0,	3,    0,    0xff, 0,	0,    0x90, 0xd5,
-		1,    2,    3,	  0x91, 0xdc, 0,    21, 0,    5,    0xc0, 7,	8,    6,    0,
-		0xc0, 1,    0,	  0xc0, 2,    0,    0,	0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xa3, 'n',
-		'e',  'w',  0xc4, 1,	0,    0xde, 0,	1,    1,    0x90, /* a part of its own */
-	};
+	static const uint8_t
+		msg[] = {
+			0x97, 1, /* format */
+			0x97, 0xa1, 'n',  0xa1, 'b',  1,    1,	  1,	1,    0x81, 0xa1, 'k',
+			0x92, 1,    0xc3, 0x90, /* strings */
+			0x91, 0x98, 0,	  0,	0,    0,    0,	  0,	0x90, 0xcb, 1,	  2,
+			3,    4,    5,	  6,	7,    8,    0x91, 0x98, 0,    3,    0,	  0xff,
+			0,    0,    0x90, 0xd5, 1,    2,    3,	  0x91, 0xdc, 0,    22,	  0,
+			5,    0xc0, 7,	  8,	6,    0,    0xc0, 1,	0,    0xc0, 2,	  0,
+			0,    0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xa3, 'n',  'e',  'w',  0xc4,
+			1,    0,    0xde, 0,	1,    1,    0x90, /* a part of its own */
+		};
 	struct weir_batch_header header;
 	struct weir_error err = { 0 };
 

@@ -489,6 +489,56 @@ static void check_fresh(struct world *w)
 	release(&o);
 }
 
+static void pretend_staged(const struct objects *o, const bool *staged)
+{
+	for (size_t i = 0; i < o->n_policies; i++)
+		((struct weir_policy *)o->policies[i])->staged = staged && staged[i];
+}
+
+/* A compiler for which staged policies are enforced says what would be without
+ * the word "staged" in them. */
+static void check_staged(struct world *w)
+{
+	bool staged[POLICIES + CLUSTER_POLICIES];
+	struct weir_compiler *c;
+	struct weir_changes *changes;
+	struct objects o;
+
+	gather(w, &o);
+	assert_int_equal(weir_compiler_new(&c), 0);
+	weir_compiler_enforce_staged(c);
+	for (size_t i = 0; i < o.n_policies; i++) {
+		staged[i] = o.policies[i]->staged;
+		weir_compiler_add_policy(c, o.policies[i]);
+	}
+	for (size_t i = 0; i < o.n_nodes; i++)
+		weir_compiler_add_node(c, o.nodes[i]);
+	for (size_t i = 0; i < o.n_domains; i++)
+		weir_compiler_add_domain(c, o.domains[i]);
+	for (size_t i = 0; i < o.n_pods; i++)
+		weir_compiler_add_pod(c, o.pods[i]);
+	for (size_t i = 0; i < o.n_namespaces; i++)
+		weir_compiler_add_namespace(c, o.namespaces[i]);
+	assert_int_equal(weir_compiler_commit(c, &changes, NULL), 0);
+	weir_changes_free(&changes);
+	pretend_staged(&o, NULL);
+	for (unsigned n = 0; n < 60; n++) {
+		struct weir_connection conn =
+			make_connection(addresses[roll(w, 10)], addresses[roll(w, 10)],
+					WEIR_PROTO_TCP, (uint16_t)(roll(w, 2) ? 80 : 53));
+		struct weir_judgement got, want;
+
+		weir_compiler_judge(c, &conn, &got);
+		brute_force(&w->bag, &o, &conn, &want);
+		for (int d = 0; d < WEIR_DIRECTION_MAX; d++)
+			assert_ptr_equal(got.sides[d].rule, want.sides[d].rule);
+		assert_int_equal(got.verdict, want.verdict);
+	}
+	pretend_staged(&o, staged);
+	weir_compiler_free(&c);
+	release(&o);
+}
+
 static void commit(struct world *w, bool expect_nothing)
 {
 	struct weir_changes *changes;
@@ -544,6 +594,8 @@ static void run(uint64_t seed, unsigned steps, bool names_only)
 			check_fresh(&w);
 		if (step % 8 == 0)
 			check_elsewhere(&w);
+		if (step % 8 == 4)
+			check_staged(&w);
 	}
 	weir_compiler_free(&w.compiler);
 	shadow_close(&w.shadow);

@@ -16,7 +16,7 @@ static struct weir_policy policies[2], *policy = &policies[0];
 static struct weir_rule fake_rules[2];
 static const struct weir_policy *isolating[1];
 static struct weir_ruleset ruleset;
-static bool allow_all;
+static bool allow_all, staged_denies;
 
 static struct weir_addr addr(const char *text)
 {
@@ -80,7 +80,7 @@ void fake_world_open(void)
 {
 	if (weir_pool_new(&fake_world.pool) < 0)
 		abort();
-	allow_all = false;
+	allow_all = staged_denies = false;
 	pod_addrs[0] = addr("10.0.0.1");
 	pod_addrs[1] = addr("10.0.1.1");
 	node_addr = addr("192.168.0.1");
@@ -130,6 +130,11 @@ void fake_world_replace_policy(void)
 
 	make_policy(&policies[other], &fake_rules[other]);
 	drop_policy(old);
+}
+
+void fake_world_staged_denies(bool yes)
+{
+	staged_denies = yes;
 }
 
 void fake_world_allow_all(bool yes)
@@ -182,6 +187,11 @@ const struct weir_ruleset *weir_compiler_ruleset_of(const struct weir_compiler *
 	return pod == &pods[0] && direction == WEIR_INGRESS ? &ruleset : NULL;
 }
 
+const struct weir_compiler *weir_cluster_staged(const struct weir_cluster *c)
+{
+	return staged_denies ? (const void *)&staged_denies : NULL;
+}
+
 void weir_compiler_judge(const struct weir_compiler *c, const struct weir_connection *conn,
 			 struct weir_judgement *ret)
 {
@@ -198,7 +208,7 @@ void weir_compiler_judge(const struct weir_compiler *c, const struct weir_connec
 	if (allow_all)
 		return;
 	in->ruleset = &ruleset;
-	if (conn->dport == 80) {
+	if (conn->dport == 80 && c != (const void *)&staged_denies) {
 		in->reason = WEIR_REASON_RULE;
 		in->rule = &fake_rules[policy == &policies[1]];
 		return;

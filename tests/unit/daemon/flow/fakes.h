@@ -20,6 +20,8 @@ void fake_world_close(void);
 void fake_world_replace_policy(void);
 /* Nothing isolates local any more. */
 void fake_world_allow_all(bool yes);
+/* A staged policy is there, with which rule 0 accepts nothing any more. */
+void fake_world_staged_denies(bool yes);
 
 struct weir_flow fake_flow(enum weir_flow_event event, uint32_t id, const char *src, uint16_t sport,
 			   const char *dst, uint16_t dport);

@@ -107,6 +107,30 @@ static void poll_with(unsigned from, unsigned to)
 	give((struct weir_flow){ .event = WEIR_FLOW_POLLED });
 }
 
+static void a_staged_verdict(void **state)
+{
+	fake_world_staged_denies(true);
+	give(in(WEIR_FLOW_NEW, 1));
+	fake_world_staged_denies(false);
+	assert_int_equal(last.verdict, WEIR_ALLOWED);
+	assert_int_equal(last.staged, WEIR_DENIED);
+	assert_int_equal(last.ingress.reason, WEIR_REASON_RULE);
+	assert_int_equal(last.staged_ingress.reason, WEIR_REASON_ISOLATED);
+	assert_int_equal(last.staged_egress.reason, WEIR_REASON_NOT_ENDPOINT);
+	assert_string_equal(last.staged_ingress.policies[0].name, "deny");
+	give(in(WEIR_FLOW_END, 1)); /* as it was when it began */
+	assert_int_equal(last.type, WEIR_RECORD_END);
+	assert_int_equal(last.staged, WEIR_DENIED);
+	/* one that the staged policies decide as the others do */
+	fake_world_staged_denies(true);
+	give(in(WEIR_FLOW_NEW, 2));
+	assert_int_equal(last.staged, WEIR_DENIED);
+	fake_world_allow_all(true);
+	give(in(WEIR_FLOW_NEW, 3));
+	assert_int_equal(last.verdict, WEIR_ALLOWED);
+	assert_int_equal(last.staged, WEIR_VERDICT_MAX);
+}
+
 static void a_life(void **state)
 {
 	struct weir_flow end = with_counters(in(WEIR_FLOW_END, 1), 7);
@@ -395,6 +419,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_life),
+		TEST(a_staged_verdict),
 		TEST(tcp_end_waits_for_counters),
 		TEST(names_outlive_the_policy),
 		TEST(service_and_nat),
