@@ -4,10 +4,12 @@
  *
  *   traffic connect CLIENT_NETNS SERVER_NETNS SERVER_IP PORT SECONDS
  *   traffic stream  CLIENT_NETNS SERVER_NETNS SERVER_IP PORT SECONDS
+ *   traffic packets CLIENT_NETNS SERVER_NETNS SERVER_IP PORT SECONDS
  *
  * connect: opens TCP connections one after the other, 16 at a time, and resets
  * each as soon as it is established. stream: one TCP connection, as many bytes
- * as it takes. Prints one line of JSON: count (connections or bytes), seconds,
+ * as it takes. packets: one UDP flow of small datagrams, which nobody reads.
+ * Prints one line of JSON: count (connections, bytes or packets), seconds,
  * cpu (user + system seconds of this process, which on veth includes the work
  * of both ends and of the path between them).
  */
@@ -30,12 +32,15 @@
 
 #define IN_FLIGHT 16
 #define CHUNK	  (128 * 1024)
+#define DATAGRAM  64
+#define DATAGRAMS 64 /* sent at once */
 
 struct load {
 	const char *client, *server;
 	struct sockaddr_storage to;
 	socklen_t to_len;
 	double seconds;
+	int type; /* of the sockets */
 	int listener;
 	atomic_bool stop;
 	_Atomic uint64_t count;
@@ -114,7 +119,7 @@ static void *accept_and_read(void *arg)
 
 static int dial(const struct load *l, int flags)
 {
-	int fd = socket(l->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	int fd = socket(l->to.ss_family, l->type | SOCK_CLOEXEC | flags, 0);
 
 	if (fd < 0)
 		die("socket");
@@ -162,16 +167,43 @@ static void *send_much(void *arg)
 	return NULL;
 }
 
+static void *send_packets(void *arg)
+{
+	static char data[DATAGRAM];
+	struct iovec iov = { data, sizeof(data) };
+	struct mmsghdr messages[DATAGRAMS];
+	struct load *l = arg;
+	int fd, n;
+
+	for (int i = 0; i < DATAGRAMS; i++)
+		messages[i] = (struct mmsghdr){ .msg_hdr = { .msg_iov = &iov, .msg_iovlen = 1 } };
+	enter(l->client);
+	fd = dial(l, 0);
+	while (!l->stop) {
+		n = sendmmsg(fd, messages, DATAGRAMS, 0);
+		if (n < 0)
+			die("sendmmsg");
+		l->count += (uint64_t)n;
+	}
+	close(fd);
+	return NULL;
+}
+
+static void *let_drop(void *arg)
+{
+	return NULL;
+}
+
 static void *listen_in_server(void *arg)
 {
 	struct load *l = arg;
 	int one = 1;
 
 	enter(l->server);
-	l->listener = socket(l->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	l->listener = socket(l->to.ss_family, l->type | SOCK_CLOEXEC, 0);
 	setsockopt(l->listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (bind(l->listener, (struct sockaddr *)&l->to, l->to_len) < 0 ||
-	    listen(l->listener, 4096) < 0)
+	    (l->type == SOCK_STREAM && listen(l->listener, 4096) < 0))
 		die("listen");
 	return NULL;
 }
@@ -221,10 +253,10 @@ static void run(struct load *l, void *(*server)(void *), void *(*client)(void *)
 
 int main(int argc, char **argv)
 {
-	struct load l = { .listener = -1 };
+	struct load l = { .listener = -1, .type = SOCK_STREAM };
 
 	if (argc != 7) {
-		fprintf(stderr, "usage: traffic connect|stream CLIENT_NETNS SERVER_NETNS "
+		fprintf(stderr, "usage: traffic connect|stream|packets CLIENT_NETNS SERVER_NETNS "
 				"SERVER_IP PORT SECONDS\n");
 		return 2;
 	}
@@ -232,8 +264,12 @@ int main(int argc, char **argv)
 	l.server = argv[3];
 	parse_address(&l, argv[4], argv[5]);
 	l.seconds = atof(argv[6]);
+	if (strcmp(argv[1], "packets") == 0)
+		l.type = SOCK_DGRAM;
 	if (strcmp(argv[1], "connect") == 0)
 		run(&l, accept_and_close, connect_many);
+	else if (l.type == SOCK_DGRAM)
+		run(&l, let_drop, send_packets);
 	else
 		run(&l, accept_and_read, send_much);
 	return 0;

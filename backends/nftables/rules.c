@@ -317,6 +317,19 @@ void nft_match_source_mac_not(struct nft_rules *rules, const uint8_t *mac)
 	compare(rules, NFT_CMP_NEQ, mac, 6);
 }
 
+/* They stand side by side: one load. */
+void nft_match_source_mac_and_ethertype(struct nft_rules *rules, const uint8_t *mac, uint16_t type)
+{
+	uint8_t both[8];
+
+	memcpy(both, mac, 6);
+	both[6] = (uint8_t)(type >> 8);
+	both[7] = (uint8_t)type;
+	match_ethernet(rules);
+	load_payload(rules, NFT_PAYLOAD_LL_HEADER, 6, sizeof(both), NFT_REG_1);
+	compare(rules, NFT_CMP_EQ, both, sizeof(both));
+}
+
 void nft_match_hoplimit_not(struct nft_rules *rules, uint8_t limit)
 {
 	load_payload(rules, NFT_PAYLOAD_NETWORK_HEADER, 7, 1, NFT_REG_1);

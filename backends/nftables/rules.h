@@ -59,6 +59,7 @@ void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const c
 void nft_match_ethertype(struct nft_rules *rules, uint16_t type);
 void nft_match_protocol(struct nft_rules *rules, uint16_t ethertype); /* also within a VLAN */
 void nft_match_source_mac_not(struct nft_rules *rules, const uint8_t *mac);
+void nft_match_source_mac_and_ethertype(struct nft_rules *rules, const uint8_t *mac, uint16_t type);
 void nft_match_hoplimit_not(struct nft_rules *rules, uint8_t limit);
 void nft_match_fragment6(struct nft_rules *rules);
 void nft_match_udp_ports(struct nft_rules *rules, uint16_t source, uint16_t destination);

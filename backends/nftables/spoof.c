@@ -116,7 +116,8 @@ static void delete_chain(const struct weir_interface *i, struct nft_batch *b)
 /* The same interface, with another chain. */
 static bool chain_differs(const struct weir_interface *a, const struct weir_interface *b)
 {
-	return a->has_mac != b->has_mac || memcmp(a->mac, b->mac, sizeof(a->mac)) != 0;
+	return a->has_mac != b->has_mac || memcmp(a->mac, b->mac, sizeof(a->mac)) != 0 ||
+	       a->n_addrs != b->n_addrs || memcmp(a->addrs, b->addrs, sizeof(a->addrs)) != 0;
 }
 
 static void diff_chains(const struct nft_spoof *have, const struct nft_spoof *want, bool additions,
