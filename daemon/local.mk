@@ -113,6 +113,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/node/addrs.h \
 	daemon/node/links.c \
 	daemon/node/links.h \
+	daemon/node/linkwatch.c \
+	daemon/node/linkwatch.h \
 	daemon/node/route.c \
 	daemon/node/route.h \
 	daemon/numbers.c \

@@ -24,6 +24,7 @@
 #include "daemon/http/http.h"
 #include "daemon/kube/kube.h"
 #include "daemon/node/addrs.h"
+#include "daemon/node/linkwatch.h"
 #include "daemon/query/query.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/report/report.h"
@@ -91,6 +92,7 @@ static void close_world(struct weird *d)
 	free(weir_take(w->node_addrs));
 	free(weir_take(w->guards));
 	free(weir_take(w->interfaces));
+	free(weir_take(w->tunnels));
 	pthread_mutex_destroy(&w->lock);
 }
 
@@ -204,6 +206,23 @@ static void close_dns(struct weird *d)
 	weir_dns_stop(&d->dns);
 }
 
+static void on_link(void *data, const struct weir_link *link, bool gone)
+{
+	weir_reconcile_heard(((struct weird *)data)->reconcile, link, gone);
+}
+
+static int open_link_watch(struct weird *d, struct weir_error *err)
+{
+	return d->config->anti_spoofing
+		       ? weir_link_watch_start(d->loop, on_link, d, &d->link_watch, err)
+		       : 0;
+}
+
+static void close_link_watch(struct weird *d)
+{
+	weir_link_watch_stop(&d->link_watch);
+}
+
 static int open_source(struct weird *d, struct weir_error *err)
 {
 	return d->kube ? weir_source_kubernetes_open(d, &d->source, err)
@@ -307,6 +326,7 @@ static const struct {
 	{ "backend", open_backend, close_backend },
 	{ "reconciler", open_reconcile, close_reconcile },
 	{ "names", open_dns, close_dns },
+	{ "links", open_link_watch, close_link_watch },
 	{ "source", open_source, close_source },
 	{ "first run", first_run, NULL },
 	{ "report", open_report, close_report },

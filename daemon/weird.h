@@ -22,6 +22,7 @@ struct weir_source;	 /* daemon/source/source.h */
 struct weir_reconcile;	 /* daemon/reconcile/reconcile.h */
 struct weir_http;	 /* daemon/http/http.h */
 struct weir_node_addrs;	 /* daemon/node/addrs.h */
+struct weir_link_watch;	 /* daemon/node/linkwatch.h */
 struct weird_numbering;	 /* daemon/flows.c */
 struct weir_keeper;	 /* daemon/chain/chain.h */
 struct weir_cni_pending; /* daemon/cni/pending.c */
@@ -45,6 +46,7 @@ struct weird {
 	struct weir_keeper *keeper; /* of the CNI chain; NULL: not managed */
 	struct weir_http *http;
 	struct weir_node_addrs *node_addrs;
+	struct weir_link_watch *link_watch;
 	struct weir_cni_pending *pending;   /* ADDs that wait for their pod */
 	struct weir_simulation *simulation; /* the one that runs; else NULL */
 	struct weird_numbering *numbering;  /* of flow records */

@@ -23,6 +23,8 @@ struct weir_world {
 	uint64_t node_addrs_version;	/* another number whenever they are others */
 	size_t n_interfaces;		/* host ends of pod interfaces, ascending index */
 	struct weir_interface *interfaces;
+	size_t n_tunnels; /* what this node's tunnels take apart; sorted */
+	struct weir_tunnel *tunnels;
 	size_t n_guards; /* ranges from which local pods get addresses */
 	struct weir_prefix *guards;
 	/* What has happened until now is to be looked at before the world is another

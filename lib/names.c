@@ -65,8 +65,10 @@ static const char *const losses[] = {
 NAMES(losses, WEIR_LOSS_MAX);
 
 static const char *const spoofs[] = {
-	[WEIR_SPOOF_IPV4] = "ipv4", [WEIR_SPOOF_IPV6] = "ipv6", [WEIR_SPOOF_NEIGHBOR] = "neighbor",
-	[WEIR_SPOOF_ARP] = "arp",   [WEIR_SPOOF_MAC] = "mac",	[WEIR_SPOOF_FRAME] = "frame",
+	[WEIR_SPOOF_IPV4] = "ipv4",	    [WEIR_SPOOF_IPV6] = "ipv6",
+	[WEIR_SPOOF_NEIGHBOR] = "neighbor", [WEIR_SPOOF_ARP] = "arp",
+	[WEIR_SPOOF_TUNNEL] = "tunnel",	    [WEIR_SPOOF_MAC] = "mac",
+	[WEIR_SPOOF_FRAME] = "frame",
 };
 NAMES(spoofs, WEIR_SPOOF_MAX);
 

@@ -44,7 +44,7 @@ static void render(const struct nft *n, const struct nft_spoof *s, struct nft_ob
 {
 	if (!s->n_interfaces)
 		return;
-	nft_spoof_render_shared(n->nflog_group, o, rules);
+	nft_spoof_render_shared(s, n->nflog_group, o, rules);
 	for (size_t i = 0; i < s->n_interfaces; i++)
 		nft_spoof_render_interface(&s->interfaces[i], o, rules);
 }
@@ -244,11 +244,31 @@ static int sweep(struct nft *n, struct nft_batch *b)
 /* --- around a change of the policies -----------------------------------------------------------
  */
 
+static bool same_tunnels(const struct nft_spoof *a, const struct nft_spoof *b)
+{
+	return a->n_tunnels == b->n_tunnels &&
+	       memcmp(a->tunnels, b->tunnels, a->n_tunnels * sizeof(*a->tunnels)) == 0;
+}
+
+static void write_tunnels(const struct nft *n, struct nft_batch *b)
+{
+	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
+	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
+
+	nft_spoof_render_shared(&n->spoof.next, n->nflog_group, &o, &rules);
+	nft_refill_chain(b, NFT_SPOOF_TUNNELS, &rules);
+	b->failed |= o.failed || rules.failed;
+}
+
 /* The chains that differ; where there was no table, all of them. */
 static int guard_changes(struct nft *n, struct nft_batch *b, struct weir_error *err)
 {
-	if (n->spoof.now.n_interfaces || !n->spoof.next.n_interfaces) {
+	if (!n->spoof.next.n_interfaces)
+		return 0;
+	if (n->spoof.now.n_interfaces) {
 		diff_chains(&n->spoof.now, &n->spoof.next, true, b);
+		if (!same_tunnels(&n->spoof.now, &n->spoof.next))
+			write_tunnels(n, b);
 		return 0;
 	}
 	n->spoof.unknown = true;

@@ -12,10 +12,14 @@
 #define NFT_SPOOF_COMMENT                                                                          \
 	"weir: source addresses of pods (layout 1). Managed by weird; see weirctl."
 
+#define NFT_SPOOF_TUNNELS "tunnels" /* the shared chain that depends on the node */
+
 /* What is in force, or shall be. */
 struct nft_spoof {
 	struct weir_interface *interfaces; /* ascending index */
 	size_t n_interfaces;
+	struct weir_tunnel *tunnels;
+	size_t n_tunnels;
 	struct weir_addr *node; /* link-local addresses of the node; sorted */
 	size_t n_node;
 };
@@ -29,7 +33,8 @@ extern const char *const nft_spoof_sets[NFT_SPOOF_SETS];
 void nft_spoof_render_set(const struct nft_spoof *s, enum nft_spoof_set set, struct nft_elems *ret);
 
 /* Sets, chains and rules that all interfaces share; those of one interface. */
-void nft_spoof_render_shared(uint16_t nflog_group, struct nft_objects *o, struct nft_rules *rules);
+void nft_spoof_render_shared(const struct nft_spoof *s, uint16_t nflog_group, struct nft_objects *o,
+			     struct nft_rules *rules);
 void nft_spoof_render_interface(const struct weir_interface *i, struct nft_objects *o,
 				struct nft_rules *rules);
 /* The chain that counts and drops this. */

@@ -54,6 +54,7 @@ void nft_spoof_free(struct nft_spoof *s)
 {
 	free(s->interfaces);
 	free(s->node);
+	free(s->tunnels);
 	*s = (struct nft_spoof){ 0 };
 }
 
@@ -63,8 +64,12 @@ int nft_spoof_make(const struct weir_changes *changes, struct nft_spoof *ret)
 
 	s.interfaces = calloc(changes->n_interfaces + 1, sizeof(*s.interfaces));
 	s.node = calloc(changes->n_node_addrs + 1, sizeof(*s.node));
-	if (!s.interfaces || !s.node)
+	s.tunnels = calloc(changes->n_tunnels + 1, sizeof(*s.tunnels));
+	if (!s.interfaces || !s.node || !s.tunnels)
 		return -ENOMEM;
+	s.n_tunnels = changes->n_tunnels;
+	if (s.n_tunnels)
+		memcpy(s.tunnels, changes->tunnels, s.n_tunnels * sizeof(*s.tunnels));
 	s.n_interfaces = changes->n_interfaces;
 	if (s.n_interfaces)
 		memcpy(s.interfaces, changes->interfaces, s.n_interfaces * sizeof(*s.interfaces));
@@ -282,7 +287,20 @@ static void render_ipv6(struct nft_rules *rules)
 	otherwise(rules, "pod_ipv6", WEIR_SPOOF_IPV6);
 }
 
-void nft_spoof_render_shared(uint16_t nflog_group, struct nft_objects *o, struct nft_rules *rules)
+/* Who takes a packet out of another does not ask which pod had packed it. */
+static void render_tunnels(const struct nft_spoof *s, struct nft_rules *rules)
+{
+	for (size_t i = 0; i < s->n_tunnels; i++) {
+		nft_rule_begin(rules, NFT_SPOOF_TUNNELS);
+		nft_match_l4proto(rules, s->tunnels[i].protocol);
+		if (s->tunnels[i].port)
+			nft_match_dports(rules, s->tunnels[i].port, s->tunnels[i].port);
+		end_spoofed(rules, WEIR_SPOOF_TUNNEL);
+	}
+}
+
+void nft_spoof_render_shared(const struct nft_spoof *s, uint16_t nflog_group, struct nft_objects *o,
+			     struct nft_rules *rules)
 {
 	static const char *const chains[] = {
 		"pod_advert_source", "pod_advert", "pod_dad", "pod_arp",
@@ -308,6 +326,8 @@ void nft_spoof_render_shared(uint16_t nflog_group, struct nft_objects *o, struct
 	render_ipv4(rules);
 	render_ipv6(rules);
 	render_pod(rules);
+	nft_objects_add_chain(o, NFT_SPOOF_TUNNELS, -1, "of the nodes");
+	render_tunnels(s, rules);
 }
 
 /* Nearly all packets: from the pod's own address. A comparison costs a third of a
@@ -342,6 +362,8 @@ void nft_spoof_render_interface(const struct weir_interface *i, struct nft_objec
 		return;
 	chain->priority = PRIORITY;
 	memcpy(chain->device, i->name, sizeof(chain->device));
+	nft_rule_begin(rules, name);
+	nft_verdict(rules, NFT_JUMP, NFT_SPOOF_TUNNELS);
 	render_own(i, name, rules);
 	if (i->has_mac) {
 		nft_rule_begin(rules, name);

@@ -163,7 +163,7 @@ static int check_spoof(struct check *c)
 	if (r < 0)
 		return r;
 	c->socket = &c->n->spoof.socket;
-	nft_spoof_render_shared(c->n->nflog_group, &o, &rules);
+	nft_spoof_render_shared(now, c->n->nflog_group, &o, &rules);
 	for (size_t i = 0; i < now->n_interfaces; i++)
 		if (concerns_interface(c, &now->interfaces[i]))
 			nft_spoof_render_interface(&now->interfaces[i], &o, &rules);

@@ -7,12 +7,14 @@
  */
 #include "daemon/node/links.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +34,9 @@ struct weir_links {
 	bool listed;
 	struct weir_link *pairs; /* with an end in another namespace */
 	size_t n_pairs;
+	struct weir_tunnel *tunnels;
+	size_t n_tunnels;
+	bool placed;
 	struct place *places;
 	size_t n_places;
 	bool failed; /* memory was short */
@@ -76,15 +81,60 @@ static int ask(struct weir_links *l, struct request *q, mnl_cb_t fn, void *data)
 
 /* --- links -------------------------------------------------------------------------- */
 
-static bool is_pair(const struct nlattr *info)
+/* Who asks the sender's address only, or not even that: encrypted ones are not here. */
+static const struct {
+	const char *kind;
+	uint8_t protocol;
+	uint16_t port_attr; /* of the port, in network byte order */
+} tunnels[] = {
+	{ "vxlan", IPPROTO_UDP, IFLA_VXLAN_PORT },
+	{ "geneve", IPPROTO_UDP, IFLA_GENEVE_PORT },
+	{ "bareudp", IPPROTO_UDP, IFLA_BAREUDP_PORT },
+	{ "ipip", IPPROTO_IPIP, 0 },
+	{ "sit", IPPROTO_IPV6, 0 },
+	{ "ip6tnl", IPPROTO_IPV6, 0 },
+	{ "gre", IPPROTO_GRE, 0 },
+	{ "gretap", IPPROTO_GRE, 0 },
+	{ "erspan", IPPROTO_GRE, 0 },
+	{ "ip6gre", IPPROTO_GRE, 0 },
+	{ "ip6gretap", IPPROTO_GRE, 0 },
+	{ "ip6erspan", IPPROTO_GRE, 0 },
+};
+
+static void read_tunnel(const char *kind, const struct nlattr *data, struct weir_tunnel *ret)
 {
 	const struct nlattr *attr;
+	size_t i = 0;
 
-	mnl_attr_for_each_nested (attr, info)
+	while (i < WEIR_ARRAY_SIZE(tunnels) && strcmp(kind, tunnels[i].kind) != 0)
+		i++;
+	if (i == WEIR_ARRAY_SIZE(tunnels))
+		return;
+	if (!tunnels[i].port_attr)
+		ret->protocol = tunnels[i].protocol;
+	if (!data || !tunnels[i].port_attr)
+		return;
+	mnl_attr_for_each_nested (attr, data) {
+		if (mnl_attr_get_type(attr) != tunnels[i].port_attr)
+			continue;
+		ret->port = ntohs(mnl_attr_get_u16(attr));
+		ret->protocol = tunnels[i].protocol;
+	}
+}
+
+static void read_info(const struct nlattr *info, struct weir_link *ret)
+{
+	const struct nlattr *attr, *data = NULL;
+	const char *kind = "";
+
+	mnl_attr_for_each_nested (attr, info) {
 		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
-			return strcmp(mnl_attr_get_str(attr), "veth") == 0 ||
-			       strcmp(mnl_attr_get_str(attr), "netkit") == 0;
-	return false;
+			kind = mnl_attr_get_str(attr);
+		if (mnl_attr_get_type(attr) == IFLA_INFO_DATA)
+			data = attr;
+	}
+	ret->pair = strcmp(kind, "veth") == 0 || strcmp(kind, "netkit") == 0;
+	read_tunnel(kind, data, &ret->tunnel);
 }
 
 static void read_attr(const struct nlattr *attr, struct weir_link *ret)
@@ -100,7 +150,7 @@ static void read_attr(const struct nlattr *attr, struct weir_link *ret)
 		ret->netnsid = (int32_t)mnl_attr_get_u32(attr);
 		break;
 	case IFLA_LINKINFO:
-		ret->pair = is_pair(attr);
+		read_info(attr, ret);
 		break;
 	case IFLA_ADDRESS:
 		ret->has_mac = mnl_attr_get_payload_len(attr) == sizeof(ret->mac);
@@ -110,15 +160,19 @@ static void read_attr(const struct nlattr *attr, struct weir_link *ret)
 	}
 }
 
-static int read_link(const struct nlmsghdr *nlh, void *data)
+void weir_link_decode(const struct nlmsghdr *nlh, struct weir_link *ret)
 {
 	const struct ifinfomsg *info = mnl_nlmsg_get_payload(nlh);
-	struct weir_link *ret = data;
 	const struct nlattr *attr;
 
 	*ret = (struct weir_link){ .index = (uint32_t)info->ifi_index, .netnsid = -1 };
 	mnl_attr_for_each (attr, nlh, sizeof(*info))
 		read_attr(attr, ret);
+}
+
+static int read_link(const struct nlmsghdr *nlh, void *data)
+{
+	weir_link_decode(nlh, data);
 	return MNL_CB_OK;
 }
 
@@ -207,12 +261,33 @@ int weir_links_of_pod(struct weir_links *l, const char *netns, const char *ifnam
 
 /* --- by address -------------------------------------------------------------------------- */
 
+static void keep_tunnel(struct weir_links *l, const struct weir_tunnel *tunnel)
+{
+	struct weir_tunnel *longer;
+
+	for (size_t i = 0; i < l->n_tunnels; i++)
+		if (l->tunnels[i].protocol == tunnel->protocol &&
+		    l->tunnels[i].port == tunnel->port)
+			return;
+	longer = reallocarray(l->tunnels, l->n_tunnels + 1, sizeof(*longer));
+	if (!longer) {
+		l->failed = true;
+		return;
+	}
+	l->tunnels = longer;
+	memset(&l->tunnels[l->n_tunnels], 0, sizeof(*longer)); /* compared as memory */
+	l->tunnels[l->n_tunnels].protocol = tunnel->protocol;
+	l->tunnels[l->n_tunnels++].port = tunnel->port;
+}
+
 static int keep_pair(const struct nlmsghdr *nlh, void *data)
 {
 	struct weir_links *l = data;
 	struct weir_link *longer, link;
 
-	read_link(nlh, &link);
+	weir_link_decode(nlh, &link);
+	if (link.tunnel.protocol)
+		keep_tunnel(l, &link.tunnel);
 	if (!link.pair || link.netnsid < 0)
 		return MNL_CB_OK;
 	longer = reallocarray(l->pairs, l->n_pairs + 1, sizeof(*longer));
@@ -265,7 +340,7 @@ static void list_places(struct weir_links *l, size_t link, uint8_t family)
 		l->places[i].link = link;
 }
 
-static int list_all(struct weir_links *l)
+static int list_links(struct weir_links *l)
 {
 	struct request q;
 	int r;
@@ -275,12 +350,41 @@ static int list_all(struct weir_links *l)
 	begin(&q, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
 	mnl_attr_put_u32(q.nlh, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	r = ask(l, &q, keep_pair, l);
-	for (size_t i = 0; i < l->n_pairs && r == 0; i++) {
+	l->listed = r == 0 && !l->failed;
+	return l->failed ? -ENOMEM : r;
+}
+
+static int list_all(struct weir_links *l)
+{
+	int r = list_links(l);
+
+	for (size_t i = 0; i < l->n_pairs && r == 0 && !l->placed; i++) {
 		list_places(l, i, AF_INET);
 		list_places(l, i, AF_INET6);
 	}
-	l->listed = r == 0 && !l->failed;
+	l->placed = r == 0 && !l->failed;
 	return l->failed ? -ENOMEM : r;
+}
+
+static int by_protocol_and_port(const void *a, const void *b)
+{
+	const struct weir_tunnel *x = a, *y = b;
+
+	return x->protocol != y->protocol ? x->protocol - y->protocol : x->port - y->port;
+}
+
+int weir_links_tunnels(struct weir_links *l, struct weir_tunnel **ret, size_t *ret_n)
+{
+	int r = list_links(l);
+
+	if (r < 0)
+		return r;
+	if (l->n_tunnels)
+		qsort(l->tunnels, l->n_tunnels, sizeof(*l->tunnels), by_protocol_and_port);
+	*ret = weir_take(l->tunnels);
+	*ret_n = l->n_tunnels;
+	l->n_tunnels = 0;
+	return 0;
 }
 
 int weir_links_with_addr(struct weir_links *l, const struct weir_addr *addr,
@@ -336,6 +440,7 @@ void weir_links_close(struct weir_links **links)
 	if (l->nl)
 		mnl_socket_close(l->nl);
 	free(l->pairs);
+	free(l->tunnels);
 	free(l->places);
 	free(l);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "weir/addr.h"
+#include "weir/ruleset.h"
 
 struct weir_link {
 	uint32_t index;
@@ -19,7 +20,12 @@ struct weir_link {
 	int32_t netnsid; /* the host's number of that namespace; -1: the host's own */
 	bool has_mac;
 	uint8_t mac[6];
+	struct weir_tunnel tunnel; /* protocol 0: it takes nothing out of other packets */
 };
+
+/* Of an RTM_NEWLINK or RTM_DELLINK message. */
+struct nlmsghdr;
+void weir_link_decode(const struct nlmsghdr *nlh, struct weir_link *ret);
 
 struct weir_links;
 
@@ -28,6 +34,8 @@ void weir_links_close(struct weir_links **links);
 
 /* Of the host. -ENODEV: there is none. */
 int weir_links_by_name(struct weir_links *l, const char *name, struct weir_link *ret);
+/* What the host's tunnels take apart: sorted, each once. malloc'd; may be NULL. */
+int weir_links_tunnels(struct weir_links *l, struct weir_tunnel **ret, size_t *ret_n);
 /* Both ends of interface ifname of the network namespace at this path. -ENODEV:
  * the interface has no end on the host; another -errno: it could not be found out. */
 int weir_links_of_pod(struct weir_links *l, const char *netns, const char *ifname,

@@ -187,6 +187,24 @@ static void follow_adopted(struct weir_interfaces *t, struct weir_links *links,
 /* --- all together --------------------------------------------------------------------------------
  */
 
+/* Main thread only: no lock. */
+static bool take_tunnels(struct weir_world *w, struct weir_links *links)
+{
+	struct weir_tunnel *list = NULL;
+	size_t n = 0;
+
+	if (weir_links_tunnels(links, &list, &n) < 0)
+		return false;
+	if (n == w->n_tunnels && (!n || memcmp(list, w->tunnels, n * sizeof(*list)) == 0)) {
+		free(list);
+		return false;
+	}
+	free(w->tunnels);
+	w->tunnels = list;
+	w->n_tunnels = n;
+	return true;
+}
+
 static bool take_over(struct weir_interfaces *t, struct list *l)
 {
 	struct weir_world *w = &t->d->world;
@@ -209,6 +227,7 @@ static bool take_over(struct weir_interfaces *t, struct list *l)
 static bool make_list(struct weir_interfaces *t, struct weir_links *links)
 {
 	struct list l = { 0 };
+	bool others;
 
 	for (const struct weir_endpoint *ep = weir_endpoints_first(t->d->endpoints); ep;
 	     ep = ep->next)
@@ -226,7 +245,8 @@ static bool make_list(struct weir_interfaces *t, struct weir_links *links)
 	}
 	t->version = weir_endpoints_version(t->d->endpoints);
 	t->stale = false;
-	return take_over(t, &l);
+	others = take_tunnels(&t->d->world, links);
+	return take_over(t, &l) || others;
 }
 
 bool weir_interfaces_update(struct weir_interfaces *t, const struct weir_changes *changes)
@@ -249,6 +269,20 @@ bool weir_interfaces_update(struct weir_interfaces *t, const struct weir_changes
 	}
 	follow_adopted(t, links, changes);
 	return (t->stale && make_list(t, links)) || others;
+}
+
+/* A pod's pair comes just before its ADD and goes just after its DEL: only what
+ * happens to one that is in the list matters, and tunnels. */
+bool weir_interfaces_heard(struct weir_interfaces *t, const struct weir_link *link, bool gone)
+{
+	const struct weir_world *w = &t->d->world;
+	bool matters = !link || link->tunnel.protocol;
+
+	for (size_t i = 0; i < w->n_interfaces && !matters; i++)
+		matters = w->interfaces[i].index == link->index &&
+			  (gone || strcmp(w->interfaces[i].name, link->name) != 0);
+	t->stale |= matters;
+	return matters;
 }
 
 void weir_interfaces_identify(struct weir_endpoint *ep)

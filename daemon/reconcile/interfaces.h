@@ -13,6 +13,7 @@
 
 struct weird;
 struct weir_endpoint;
+struct weir_link;
 struct weir_interfaces;
 
 int weir_interfaces_new(struct weird *d, struct weir_interfaces **ret);
@@ -22,6 +23,10 @@ void weir_interfaces_free(struct weir_interfaces **i);
  * it. True when world.interfaces is another list now, or the node has other addresses. Without the
  * world's lock. */
 bool weir_interfaces_update(struct weir_interfaces *i, const struct weir_changes *changes);
+
+/* The kernel told of a link (NULL: of more than it could say). True: a run of the
+ * reconciler should look. */
+bool weir_interfaces_heard(struct weir_interfaces *i, const struct weir_link *link, bool gone);
 
 /* For ADD, when the pod's interface is new and nobody has touched it: the name of
  * its other end, and its MAC address, as the kernel has them. What it does not

@@ -71,6 +71,8 @@ static int apply(struct weir_reconcile *r, struct weir_changes *changes, bool li
 	changes->n_guards = w->n_guards;
 	changes->interfaces = w->interfaces;
 	changes->n_interfaces = w->n_interfaces;
+	changes->tunnels = w->tunnels;
+	changes->n_tunnels = w->n_tunnels;
 	changes->node_addrs = w->node_addrs;
 	changes->n_node_addrs = w->n_node_addrs;
 	if (r->d->dns)
@@ -251,6 +253,12 @@ void weir_reconcile_kick(struct weir_reconcile *r)
 	r->state.in_sync = false;
 	if (!uv_is_active((uv_handle_t *)&r->soon))
 		uv_timer_start(&r->soon, on_timer, 0, 0);
+}
+
+void weir_reconcile_heard(struct weir_reconcile *r, const struct weir_link *link, bool gone)
+{
+	if (r && weir_interfaces_heard(r->interfaces, link, gone))
+		weir_reconcile_kick(r);
 }
 
 void weir_reconcile_repair(struct weir_reconcile *r)

@@ -11,6 +11,7 @@
 #include "weir/error.h"
 
 struct weird;
+struct weir_link;
 struct weir_reconcile;
 
 int weir_reconcile_new(struct weird *d, struct weir_reconcile **ret);
@@ -21,6 +22,8 @@ void weir_reconcile_kick(struct weir_reconcile *r);
 /* Run now; 0 when the kernel enforces all of the desired state. On failure a
  * retry with backoff is under way. */
 int weir_reconcile_now(struct weir_reconcile *r, struct weir_error *err);
+/* The kernel told of a link; NULL: it had more to tell than we could take. */
+void weir_reconcile_heard(struct weir_reconcile *r, const struct weir_link *link, bool gone);
 /* The next run is a full one: compare with the kernel and repair. */
 void weir_reconcile_repair(struct weir_reconcile *r);
 

@@ -72,8 +72,9 @@ enum weir_spoof {
 	WEIR_SPOOF_IPV6,
 	WEIR_SPOOF_NEIGHBOR, /* in neighbour discovery: also a router that is none */
 	WEIR_SPOOF_ARP,
-	WEIR_SPOOF_MAC,	  /* the source address of the frame */
-	WEIR_SPOOF_FRAME, /* neither IP nor ARP, or in a VLAN */
+	WEIR_SPOOF_MAC,	   /* the source address of the frame */
+	WEIR_SPOOF_TUNNEL, /* a packet of another, in one for a tunnel of the nodes */
+	WEIR_SPOOF_FRAME,  /* neither IP nor ARP, or in a VLAN */
 	WEIR_SPOOF_MAX
 };
 const char *weir_spoof_name(enum weir_spoof spoof); /* "ipv4", "neighbor" */

@@ -113,6 +113,12 @@ struct weir_interface {
 	char owner[96];				    /* for people: "namespace/pod" */
 };
 
+/* What the nodes take out of one another's packets without asking who packed it. */
+struct weir_tunnel {
+	uint8_t protocol;
+	uint16_t port; /* UDP: host byte order; else 0 */
+};
+
 struct weir_changes {
 	uint64_t generation;
 	bool full; /* all there is: what is not mentioned must not exist */
@@ -133,6 +139,9 @@ struct weir_changes {
 	 * Ascending index. Always the whole list; none: nothing is checked. */
 	size_t n_interfaces;
 	const struct weir_interface *interfaces;
+	/* No pod may send such packets. Sorted, each once. Always the whole list. */
+	size_t n_tunnels;
+	const struct weir_tunnel *tunnels;
 	/* The node's own addresses: no pod may answer for one. Sorted, all of them. */
 	size_t n_node_addrs;
 	const struct weir_addr *node_addrs;

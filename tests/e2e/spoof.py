@@ -204,12 +204,16 @@ def table(node):
     return node.host.run("nft", "list", "table", "netdev", "weir", check=False).stdout
 
 
-def counts(node):
-    """kind -> packets dropped, as the metrics say"""
+def metrics(node):
     with inside(node.host.path), \
             urllib.request.urlopen("http://127.0.0.1:9571/metrics", timeout=5) as page:
-        text = page.read().decode()
-    return {k: int(v) for k, v in re.findall(r'weir_spoofed_packets_total\{kind="(\w+)"\} (\d+)', text)}
+        return page.read().decode()
+
+
+def counts(node):
+    """kind -> packets dropped, as the metrics say"""
+    found = re.findall(r'weir_spoofed_packets_total\{kind="(\w+)"\} (\d+)', metrics(node))
+    return {kind: int(count) for kind, count in found}
 
 
 def check(pods):
@@ -278,6 +282,56 @@ def test_rights(node):
     assert capture.until(data), "web does not reach the database"
     assert sum(b"weir-" in x for x in capture.frames) == 1
     capture.close()
+
+
+def through_tunnel(node, pods):
+    """Does what a packs for the node's VXLAN arrive at b, as if from another node's pod?"""
+    data = pods.data()
+    inner = f.ethernet(pods.mac[pods.a], f.hardware(node.host, "flannel.1"), f.IPV4,
+                       f.udp("10.78.0.9", pods.b.addr(4), 4000, 4001, data))
+    packed = f.udp(pods.a.addr(4), pods.gateway[4], 8472, 8472, struct.pack("!II", 1 << 27, 1 << 8) + inner)
+    capture = f.Capture(pods.b)
+    f.send(pods.a, f.ethernet(pods.mac[pods.a], f.hardware(node.host, "cni0"), f.IPV4, packed))
+    fence, last = pods.udp(pods.a.addr(4))
+    f.send(pods.a, fence)
+    assert capture.until(last)
+    capture.close()
+    return capture.has(data)
+
+
+def test_tunnel(_):
+    """The node takes packets out of a VXLAN, whoever put them in; a pod is not to."""
+    for setting in ("no", "yes"):
+        with Node("spoofvxlan", config={"antiSpoofing": setting}) as node:
+            pods = Pods(node)
+            node.host.run("ip", "link", "add", "flannel.1", "type", "vxlan", "id", "1", "dstport", "8472",
+                          "nolearning", "local", pods.gateway[4])
+            node.host.run("ip", "addr", "add", "10.78.0.0/32", "dev", "flannel.1")
+            node.host.run("ip", "link", "set", "flannel.1", "up")
+            node.host.run("ip", "route", "add", "10.78.0.0/16", "dev", "flannel.1")
+            if setting == "no":
+                assert through_tunnel(node, pods), "the frame is wrong: it would not have come through"
+                continue
+            eventually(lambda n=node: "udp dport 8472" in table(n), 10, "a rule for the tunnel")
+            assert not through_tunnel(node, pods)
+            assert counts(node)["tunnel"] == 1
+            node.host.run("ip", "link", "del", "flannel.1")
+            eventually(lambda n=node: "udp dport 8472" not in table(n), 10, "the end of the rule")
+
+
+def test_unknown_interface(node):
+    """A pod whose interface has no end on the host is not guarded, and that is said."""
+    node.host.run("ip", "link", "add", "wire", "type", "veth", "peer", "name", "wall")
+    node.host.run("ip", "link", "set", "wire", "up")
+    node.chain.plugins[0] = {"type": "macvlan", "master": "wire", "mode": "bridge",
+                             "ipam": node.chain.plugins[0]["ipam"]}
+    pod = node.add_pod("shop", "a")
+    endpoint = node.query("endpoints")["endpoints"][0]
+    assert not endpoint["antiSpoofing"] and "not known" in endpoint["antiSpoofingReason"], endpoint
+    assert "without anti-spoofing" in node.weirctl("endpoints").stdout
+    assert not table(node)
+    assert re.search(r"^weir_spoof_unguarded_pods 1$", metrics(node), re.M)
+    node.del_pod(pod)
 
 
 def test_routed(_):
@@ -359,8 +413,12 @@ def test_repaired(node):
     # also a pod that comes meanwhile is not let in without it
     node.host.run("nft", "delete", "table", "netdev", "weir")
     node.add_pod("shop", "d")
-    assert len(re.findall("type filter hook ingress", table(node))) == 4
+    assert hooks(node) == 4
     check(pods)
+
+
+def hooks(node):
+    return table(node).count("type filter hook ingress")
 
 
 def not_in_force(node, pod):
@@ -382,8 +440,9 @@ def test_interface_goes(node):
     name = next(e["hostInterface"] for e in node.query("endpoints")["endpoints"] if e["pod"] == "b")
     pods.b.delete()
     eventually(lambda: name not in node.host.run("ip", "link").stdout, 10, "the end of the interface")
+    eventually(lambda: name not in table(node), 10, "the end of its chain")
     pods.a = node.add_pod("shop", "a")
-    assert len(re.findall("type filter hook ingress", table(node))) == 2, table(node)
+    assert hooks(node) == 2, table(node)
     node.del_pod(pods.c)
     node.del_pod(pods.a)
     assert not table(node)
@@ -402,12 +461,13 @@ def test_listing(node):
     """nft can show it, as text and as JSON."""
     prepare(node)
     text = table(node)
-    assert text.count("type filter hook ingress device") == 3
+    assert hooks(node) == 3
     assert "shop/a" in text
     json.loads(node.host.run("nft", "-j", "list", "ruleset").stdout)
 
 
 if __name__ == "__main__":
-    main(__file__, [test_without, test_bridged, test_records, test_rights, test_routed, test_adopted,
+    main(__file__, [test_without, test_bridged, test_records, test_rights, test_tunnel,
+                    test_unknown_interface, test_routed, test_adopted,
                     test_nobody_there, test_repaired, test_interface_goes, test_purge, test_listing],
          node=lambda name: Node(name))
