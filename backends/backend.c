@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "backends/fake/fake.h"
+#include "backends/flow/end.h"
 
 static int unknown_name(const char *name, struct weir_error *err)
 {
@@ -137,6 +138,47 @@ int weir_backend_verify(struct weir_backend *b, const struct weir_addr *addr,
 	int r = b->ops->verify(b, addr, err);
 
 	return r ? weir_error_prefix(err, r, "%s: verify", b->ops->name) : 0;
+}
+
+static int cannot_end(const struct weir_backend *b, struct weir_error *err)
+{
+	return weir_error_set(err, EOPNOTSUPP, "%s: cannot end connections", b->ops->name);
+}
+
+int weir_backend_end(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+		     struct weir_error *err)
+{
+	int r;
+
+	if (!b->ops->block)
+		return cannot_end(b, err);
+	r = b->ops->block(b, endings, n, err);
+	if (r == 0)
+		r = weir_conntrack_end(endings, n, err);
+	return r < 0 ? weir_error_prefix(err, r, "%s: end connections", b->ops->name) : 0;
+}
+
+int weir_backend_release(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+			 struct weir_error *err)
+{
+	int r;
+
+	if (!b->ops->release)
+		return cannot_end(b, err);
+	r = b->ops->release(b, endings, n, err);
+	return r < 0 ? weir_error_prefix(err, r, "%s: release connections", b->ops->name) : 0;
+}
+
+int weir_backend_blocked(struct weir_backend *b,
+			 void (*fn)(void *data, const struct weir_ending *ending), void *data,
+			 struct weir_error *err)
+{
+	int r;
+
+	if (!b->ops->blocked)
+		return cannot_end(b, err);
+	r = b->ops->blocked(b, fn, data, err);
+	return r < 0 ? weir_error_prefix(err, r, "%s: blocked connections", b->ops->name) : 0;
 }
 
 int weir_backend_flows(struct weir_backend *b, const struct weir_flow_config *config,

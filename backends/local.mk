@@ -12,6 +12,8 @@ backends_libbackends_a_SOURCES = \
 	backends/flow/conntrack.c \
 	backends/flow/conntrack.h \
 	backends/flow/decode.c \
+	backends/flow/end.c \
+	backends/flow/end.h \
 	backends/flow/group.c \
 	backends/flow/group.h \
 	backends/flow/kernel.c \
@@ -40,6 +42,8 @@ backends_libbackends_a_SOURCES += \
 	backends/nftables/contents.c \
 	backends/nftables/elements.c \
 	backends/nftables/elements.h \
+	backends/nftables/ended.c \
+	backends/nftables/ended.h \
 	backends/nftables/full.c \
 	backends/nftables/idmap.c \
 	backends/nftables/idmap.h \

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "backends/flow/kernel.h"
+#include "daemon/flow/rejudge.h"
 #include "daemon/numbers.h"
 #include "daemon/parts.h"
 #include "daemon/report/report.h"
@@ -141,6 +142,11 @@ static void on_denied(void *data, const struct weir_record *record)
 	weir_report_denied(data, record);
 }
 
+static void on_suspect(void *data, const struct weir_flow *flow)
+{
+	weir_rejudge_suspect(data, flow);
+}
+
 static int open_pipeline(struct weird *d, struct weir_error *err)
 {
 	struct weir_pipeline_config config = {
@@ -150,6 +156,8 @@ static int open_pipeline(struct weird *d, struct weir_error *err)
 		.max_denied = d->config->flows.max_denied,
 		.denied = d->report ? on_denied : NULL,
 		.data = d->report,
+		.suspect = d->rejudge ? on_suspect : NULL,
+		.suspect_data = d->rejudge,
 	};
 	struct weir_flow_config kernel = {
 		.nflog_group = (uint16_t)d->config->nflog_group,

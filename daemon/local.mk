@@ -75,6 +75,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/flow/names.h \
 	daemon/flow/pipeline.c \
 	daemon/flow/pipeline.h \
+	daemon/flow/rejudge.c \
+	daemon/flow/rejudge.h \
 	daemon/flow/seen.c \
 	daemon/flow/seen.h \
 	daemon/flow/sides.c \

@@ -21,6 +21,7 @@
 #include "daemon/cni/forget.h"
 #include "daemon/cni/local.h"
 #include "daemon/dns/dns.h"
+#include "daemon/flow/rejudge.h"
 #include "daemon/http/http.h"
 #include "daemon/kube/kube.h"
 #include "daemon/node/addrs.h"
@@ -184,6 +185,18 @@ static void close_backend(struct weird *d)
 	weir_backend_close(&d->backend);
 }
 
+static int open_rejudge(struct weird *d, struct weir_error *err)
+{
+	if (d->config->connections == WEIR_CONNECTIONS_KEEP)
+		return 0;
+	return weir_rejudge_new(d, &d->rejudge, err);
+}
+
+static void close_rejudge(struct weird *d)
+{
+	weir_rejudge_free(&d->rejudge);
+}
+
 static int open_reconcile(struct weird *d, struct weir_error *err)
 {
 	int r = weir_reconcile_new(d, &d->reconcile);
@@ -324,6 +337,7 @@ static const struct {
 	{ "endpoints", open_endpoints, close_endpoints },
 	{ "API server", open_kube, close_kube },
 	{ "backend", open_backend, close_backend },
+	{ "rejudge", open_rejudge, close_rejudge },
 	{ "reconciler", open_reconcile, close_reconcile },
 	{ "names", open_dns, close_dns },
 	{ "links", open_link_watch, close_link_watch },

@@ -20,6 +20,7 @@ struct weir_kube;	 /* daemon/kube/kube.h */
 struct weir_report;	 /* daemon/report/report.h */
 struct weir_source;	 /* daemon/source/source.h */
 struct weir_reconcile;	 /* daemon/reconcile/reconcile.h */
+struct weir_rejudge;	 /* daemon/flow/rejudge.h */
 struct weir_http;	 /* daemon/http/http.h */
 struct weir_node_addrs;	 /* daemon/node/addrs.h */
 struct weir_link_watch;	 /* daemon/node/linkwatch.h */
@@ -37,7 +38,8 @@ struct weird {
 	struct weir_error backend_note; /* why this one, when "auto" chose it; else "" */
 	struct weir_kube *kube;		/* the API server; NULL: the source is a folder */
 	struct weir_source *source;
-	struct weir_report *report; /* NULL: nothing is written to the API server */
+	struct weir_report *report;   /* NULL: nothing is written to the API server */
+	struct weir_rejudge *rejudge; /* NULL: connections are kept */
 	struct weir_reconcile *reconcile;
 	struct weir_dns *dns;
 	struct weir_publisher *publisher;

@@ -79,8 +79,9 @@ static const char *const record_types[] = {
 NAMES(record_types, WEIR_RECORD_TYPE_MAX);
 
 static const char *const end_reasons[] = {
-	[WEIR_END_NONE] = "none",	[WEIR_END_FIN] = "fin",		[WEIR_END_RST] = "rst",
-	[WEIR_END_TIMEOUT] = "timeout", [WEIR_END_UNKNOWN] = "unknown",
+	[WEIR_END_NONE] = "none",	[WEIR_END_FIN] = "fin",
+	[WEIR_END_RST] = "rst",		[WEIR_END_TIMEOUT] = "timeout",
+	[WEIR_END_UNKNOWN] = "unknown", [WEIR_END_POLICY] = "policy",
 };
 NAMES(end_reasons, WEIR_END_REASON_MAX);
 

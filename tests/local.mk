@@ -16,6 +16,7 @@ E2E_PROMISES = \
 	tests/e2e/nft_packets.py \
 	tests/e2e/no_window.py \
 	tests/e2e/no_wrong_verdict.py \
+	tests/e2e/rejudge.py \
 	tests/e2e/runtimes.py \
 	tests/e2e/spoof.py
 dist_check_SCRIPTS += $(E2E_PROMISES)

@@ -9,6 +9,7 @@
 
 #include "backends/flow/answers.h"
 #include "backends/flow/kernel.h"
+#include "backends/nftables/ended.h"
 #include "backends/nftables/nft.h"
 #include "backends/nftables/nftables.h"
 #include "weir/cleanup.h"
@@ -99,6 +100,24 @@ static int verify(struct weir_backend *b, const struct weir_addr *addr, struct w
 	return nft_verify(nft_of(b), addr, err);
 }
 
+static int block(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+		 struct weir_error *err)
+{
+	return nft_ended_block(nft_of(b), endings, n, err);
+}
+
+static int release(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+		   struct weir_error *err)
+{
+	return nft_ended_release(nft_of(b), endings, n, err);
+}
+
+static int blocked(struct weir_backend *b, void (*fn)(void *data, const struct weir_ending *ending),
+		   void *data, struct weir_error *err)
+{
+	return nft_ended_each(nft_of(b), fn, data, err);
+}
+
 static int dump(struct weir_backend *b, FILE *out, struct weir_error *err)
 {
 	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
@@ -159,6 +178,9 @@ const struct weir_backend_ops weir_nftables_ops = {
 	.needs_full = needs_full,
 	.settle = settle,
 	.verify = verify,
+	.block = block,
+	.release = release,
+	.blocked = blocked,
 	.flows = weir_kernel_flows_open,
 	.answers = weir_kernel_answers_open,
 	.dump = dump,

@@ -9,6 +9,7 @@
 #include <netinet/in.h> /* before the kernel's own */
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
@@ -21,7 +22,14 @@
 #include "weir/cleanup.h"
 
 /* Data types of nft's own numbering (datatype.h of nft): how listings show keys. */
-enum { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_SERVICE = 13, TYPE_IFACE = 20, TYPE_BITS = 6 };
+enum {
+	TYPE_BITS = 6,
+	TYPE_IPV4 = 7,
+	TYPE_IPV6 = 8,
+	TYPE_PROTOCOL = 12,
+	TYPE_SERVICE = 13,
+	TYPE_IFACE = 20,
+};
 enum { BYTEORDER_BIG = 2 };
 #define TYPE_VERDICT 0xffffff00u
 #define ELEMENT_MAX  512 /* bytes that one element takes at most */
@@ -110,12 +118,13 @@ void nft_flush_chain(struct nft_batch *b, const char *name)
 	nft_batch_put(b, nlh);
 }
 
-/* Fields of a key. ADDRESS: of the family of the set. */
-enum field { NO_FIELD, ADDRESS, PORT, IFACE };
+/* Fields of a key. ADDRESS: of the family of the set; WORD_PORT: among others, each of
+ * which takes whole words. */
+enum field { NO_FIELD, ADDRESS, PORT, IFACE, PROTOCOL, WORD_PORT };
 
 static const struct {
 	uint32_t flags;
-	uint8_t key[2];
+	uint8_t key[5];
 } kinds[] = {
 	[NFT_SET_ADDR_VMAP] = { NFT_SET_MAP, { ADDRESS } },
 	[NFT_SET_PREFIX_VMAP] = { NFT_SET_MAP | NFT_SET_INTERVAL, { ADDRESS } },
@@ -124,13 +133,18 @@ static const struct {
 	[NFT_SET_PORTS] = { NFT_SET_INTERVAL, { PORT } },
 	[NFT_SET_ADDRS] = { 0, { ADDRESS } },
 	[NFT_SET_IFACE_ADDRS] = { 0, { IFACE, ADDRESS } },
+	[NFT_SET_TUPLES] = { NFT_SET_EVAL | NFT_SET_TIMEOUT,
+			     { PROTOCOL, ADDRESS, WORD_PORT, ADDRESS, WORD_PORT } },
 };
 
 static void add_field(uint8_t field, uint8_t family, uint32_t *type, uint32_t *len)
 {
 	static const struct {
 		uint32_t type, len;
-	} fields[] = { [PORT] = { TYPE_SERVICE, 2 }, [IFACE] = { TYPE_IFACE, 4 } };
+	} fields[] = { [PORT] = { TYPE_SERVICE, 2 },
+		       [IFACE] = { TYPE_IFACE, 4 },
+		       [PROTOCOL] = { TYPE_PROTOCOL, 4 },
+		       [WORD_PORT] = { TYPE_SERVICE, 4 } };
 	bool v4 = family == AF_INET;
 
 	if (field == NO_FIELD)
@@ -186,6 +200,8 @@ void nft_add_set(struct nft_batch *b, const struct nft_set *set)
 		mnl_attr_put_u32(nlh, NFTA_SET_DATA_TYPE, htonl(TYPE_VERDICT));
 		mnl_attr_put_u32(nlh, NFTA_SET_DATA_LEN, htonl(4));
 	}
+	if (set->kind == NFT_SET_TUPLES)
+		mnl_attr_put_u64(nlh, NFTA_SET_TIMEOUT, htobe64(NFT_TUPLE_TIMEOUT_MS));
 	mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(b->messages));
 	mnl_attr_put(nlh, NFTA_SET_USERDATA, sizeof(byteorder), byteorder);
 	nft_batch_put(b, nlh);
@@ -231,8 +247,11 @@ void nft_refill_chain(struct nft_batch *b, const char *chain, const struct nft_r
 
 static bool open_message(struct nft_elements *e)
 {
-	e->nlh = nft_batch_message(e->batch, e->type,
-				   e->type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0);
+	uint16_t flags = e->type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE | NLM_F_EXCL : 0;
+
+	if (e->again)
+		flags &= (uint16_t)~NLM_F_EXCL;
+	e->nlh = nft_batch_message(e->batch, e->type, flags);
 	if (!e->nlh)
 		return false;
 	mnl_attr_put_strz(e->nlh, NFTA_SET_ELEM_LIST_TABLE, e->batch->table);

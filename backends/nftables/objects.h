@@ -18,6 +18,7 @@ enum nft_set_kind {
 	NFT_SET_PORTS,	     /* ranges of ports; family is not used */
 	NFT_SET_ADDRS,	     /* addresses */
 	NFT_SET_IFACE_ADDRS, /* interface . address; its index in the byte order of the host */
+	NFT_SET_TUPLES,	     /* protocol . address . port . address . port, for a time */
 	NFT_SET_KIND_MAX
 };
 
@@ -53,6 +54,8 @@ void nft_add_rules(struct nft_batch *b, const struct nft_rules *rules);
 /* The rules of this chain and no others: no packet misses them in between. */
 void nft_refill_chain(struct nft_batch *b, const char *chain, const struct nft_rules *rules);
 
+#define NFT_TUPLE_TIMEOUT_MS 600000u /* of an element of NFT_SET_TUPLES that nothing refreshes */
+
 /* Elements, many to a message: begin, any number of elements of one set and
  * one operation, end. */
 struct nft_elements {
@@ -62,6 +65,7 @@ struct nft_elements {
 	struct nlmsghdr *nlh;
 	struct nlattr *list;
 	uint64_t count;
+	bool again; /* one that is there already is no error */
 };
 
 struct nft_elements nft_elements_begin(struct nft_batch *b, uint16_t type, const char *set);

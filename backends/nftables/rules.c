@@ -272,6 +272,108 @@ void nft_match_asked_set(struct nft_rules *rules, uint8_t family, const char *se
 	look_up(rules, set);
 }
 
+/* The kernel names a register by its place in the four of 16 bytes where it can. */
+static uint32_t register_at(uint32_t word)
+{
+	return word % 4 ? NFT_REG32_00 + word : NFT_REG_1 + word / 4;
+}
+
+static void load_ct_to(struct nft_rules *rules, uint32_t key, uint32_t reg)
+{
+	struct nftnl_expr *e = append(rules, "ct");
+
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_KEY, key);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_CT_DREG, reg);
+	nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, IP_CT_DIR_ORIGINAL);
+}
+
+static void load_packet_tuple(struct nft_rules *rules, uint8_t family)
+{
+	uint32_t words = family == AF_INET ? 1 : 4, dst = 2 + words;
+
+	load_meta(rules, NFT_META_L4PROTO);
+	load_address(rules, family, true, register_at(1));
+	load_payload(rules, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, register_at(1 + words));
+	load_address(rules, family, false, register_at(dst));
+	load_payload(rules, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, register_at(dst + words));
+}
+
+static void load_original_tuple(struct nft_rules *rules, uint8_t family)
+{
+	bool v4 = family == AF_INET;
+	uint32_t words = v4 ? 1 : 4, dst = 2 + words;
+
+	load_meta(rules, NFT_META_L4PROTO);
+	load_ct_to(rules, v4 ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6, register_at(1));
+	load_ct_to(rules, NFT_CT_PROTO_SRC, register_at(1 + words));
+	load_ct_to(rules, v4 ? NFT_CT_DST_IP : NFT_CT_DST_IP6, register_at(dst));
+	load_ct_to(rules, NFT_CT_PROTO_DST, register_at(dst + words));
+}
+
+static void load_tuple(struct nft_rules *rules, uint8_t family, bool original)
+{
+	if (original)
+		load_original_tuple(rules, family);
+	else
+		load_packet_tuple(rules, family);
+}
+
+void nft_match_tuple_set(struct nft_rules *rules, uint8_t family, bool original, const char *set)
+{
+	nft_match_family(rules, family);
+	load_tuple(rules, family, original);
+	look_up(rules, set);
+}
+
+void nft_match_tcp_syn(struct nft_rules *rules)
+{
+	const uint8_t fin = 0x01, syn = 0x02, rst = 0x04, ack = 0x10, zero = 0;
+	const uint8_t mask = fin | syn | rst | ack;
+	struct nftnl_expr *and;
+
+	nft_match_l4proto(rules, IPPROTO_TCP);
+	load_payload(rules, NFT_PAYLOAD_TRANSPORT_HEADER, 13, 1, NFT_REG_1);
+	and = append(rules, "bitwise");
+	if (!and)
+		return;
+	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL);
+	nftnl_expr_set_u32(and, NFTNL_EXPR_BITWISE_LEN, sizeof(mask));
+	nftnl_expr_set(and, NFTNL_EXPR_BITWISE_MASK, &mask, sizeof(mask));
+	nftnl_expr_set(and, NFTNL_EXPR_BITWISE_XOR, &zero, sizeof(zero));
+	compare(rules, NFT_CMP_EQ, &syn, sizeof(syn));
+}
+
+void nft_keep_tuple(struct nft_rules *rules, uint8_t family, bool original, const char *set,
+		    uint64_t timeout_ms)
+{
+	struct nftnl_expr *e;
+
+	load_tuple(rules, family, original);
+	e = append(rules, "dynset");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, NFT_REG_1);
+	nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+	nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, timeout_ms);
+	nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, set);
+}
+
+void nft_reject_reset(struct nft_rules *rules)
+{
+	struct nftnl_expr *e;
+
+	nft_match_l4proto(rules, IPPROTO_TCP);
+	e = append(rules, "reject");
+	if (!e)
+		return;
+	nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_TCP_RST);
+	nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, 0);
+}
+
 void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const char *map)
 {
 	struct nftnl_expr *e;

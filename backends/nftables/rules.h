@@ -54,6 +54,11 @@ void nft_match_same_addr_pair_set(struct nft_rules *rules, uint8_t family, const
 /* the address that the connection was opened to, before DNAT */
 void nft_match_asked_set(struct nft_rules *rules, uint8_t family, const char *set);
 void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const char *map);
+/* protocol . source . port . destination . port: of the packet, or of the first one of
+ * its connection, before NAT */
+void nft_match_tuple_set(struct nft_rules *rules, uint8_t family, bool original, const char *set);
+/* A connection begins: SYN, without ACK, RST and FIN. */
+void nft_match_tcp_syn(struct nft_rules *rules);
 
 /* In the family netdev, where a frame says what it is. */
 void nft_match_ethertype(struct nft_rules *rules, uint16_t type);
@@ -87,6 +92,11 @@ void nft_match_iface_field_set(struct nft_rules *rules, enum nft_field field, co
 void nft_verdict(struct nft_rules *rules, int code, const char *chain);
 void nft_count(struct nft_rules *rules);
 void nft_log(struct nft_rules *rules, const char *prefix, uint16_t group); /* prefix.h */
+
+/* The same tuple is in the set for timeout_ms more. */
+void nft_keep_tuple(struct nft_rules *rules, uint8_t family, bool original, const char *set,
+		    uint64_t timeout_ms);
+void nft_reject_reset(struct nft_rules *rules);
 
 /* All of the packet, to the reader of the group at once. */
 void nft_copy(struct nft_rules *rules, uint16_t group);

@@ -2,9 +2,10 @@
 /*
  * The stable part of the table. A packet between pods passes forward (egress of
  * its source, then ingress of its destination), one from a pod to its own node
- * passes input (egress only). There is no output chain: what the node itself
- * sends to its pods is always let in, so nothing there is to be judged; the
- * ct expressions here switch connection tracking on for local output too.
+ * passes input (egress only). What the node itself sends to its pods is always
+ * let in: on output nothing is judged, but what is left of connections that a
+ * change of policy has ended (ended.c) passes no chain. The ct expressions here
+ * switch connection tracking on for local output too.
  */
 #include "backends/nftables/skeleton.h"
 
@@ -64,6 +65,8 @@ static void render_forward(struct nft_rules *rules)
 	char set[NFT_NAME_LEN];
 
 	render_first(rules, "forward");
+	nft_rule_begin(rules, "forward");
+	nft_verdict(rules, NFT_JUMP, "ended");
 	for (int f = 0; f < NFT_FAMILIES; f++) {
 		nft_dispatch_set(NFT_SELF, f, set);
 		nft_rule_begin(rules, "forward");
@@ -82,6 +85,8 @@ static void render_input(struct nft_rules *rules)
 	nft_match_loopback(rules);
 	nft_verdict(rules, NF_ACCEPT, NULL);
 	render_first(rules, "input");
+	nft_rule_begin(rules, "input");
+	nft_verdict(rules, NFT_JUMP, "ended");
 	nft_rule_begin(rules, "input");
 	nft_verdict(rules, NFT_JUMP, "egress");
 }
@@ -130,6 +135,7 @@ void nft_render_skeleton(uint16_t nflog_group, struct nft_objects *o, struct nft
 		nft_objects_add_chain(o, directions[d], -1, NULL);
 		render_dispatch(d, nflog_group, rules);
 	}
+	nft_render_ended(o, rules);
 	nft_objects_add_chain(o, "forward", NF_INET_FORWARD, "pods to pods and beyond");
 	render_forward(rules);
 	nft_objects_add_chain(o, "input", NF_INET_LOCAL_IN, "pods to their own node");

@@ -7,6 +7,9 @@
 
 void nft_render_skeleton(uint16_t nflog_group, struct nft_objects *o, struct nft_rules *rules);
 
+/* ended.c: what is left of connections that were ended does not pass. */
+void nft_render_ended(struct nft_objects *o, struct nft_rules *rules);
+
 /* The sets that tell endpoints apart: by direction, a pod to itself; from NFT_GUARD on
  * ranges: guards, resolvers. */
 enum { NFT_SELF = WEIR_DIRECTION_MAX, NFT_GUARD, NFT_RESOLVER, NFT_DISPATCH_KINDS };

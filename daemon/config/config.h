@@ -32,6 +32,9 @@ enum weir_config_unknown_pod { WEIR_UNKNOWN_POD_FAIL, WEIR_UNKNOWN_POD_ISOLATE }
 /* what the plugin does with a pod when weird does not answer */
 enum weir_config_on_unavailable { WEIR_ON_UNAVAILABLE_FAIL, WEIR_ON_UNAVAILABLE_ALLOW };
 
+/* connections that were let in before a policy denied them */
+enum weir_config_connections { WEIR_CONNECTIONS_REJUDGE, WEIR_CONNECTIONS_KEEP };
+
 /* Checked and complete: every member has a value. */
 struct weir_config {
 	char *node;			       /* name of this node */
@@ -46,6 +49,7 @@ struct weir_config {
 	unsigned nflog_group;
 	unsigned bridge_netfilter; /* weir_config_setting */
 	unsigned anti_spoofing;	   /* bool */
+	unsigned connections;	   /* weir_config_connections */
 	struct {
 		char *kubeconfig; /* "": the service account of the pod that weird runs in */
 	} kubernetes;

@@ -26,8 +26,9 @@
 static const char *const unknown_pods[] = { "fail", "isolate", NULL }; /* weir_config_unknown_pod */
 static const char *const no_yes[] = { "no", "yes", NULL };
 static const char *const on_unavailable[] = { "fail", "allow",
-					      NULL };		/* weir_config_on_unavailable */
-static const char *const settings[] = { "set", "check", NULL }; /* weir_config_setting */
+					      NULL }; /* weir_config_on_unavailable */
+static const char *const connections[] = { "rejudge", "keep", NULL }; /* weir_config_connections */
+static const char *const settings[] = { "set", "check", NULL };	      /* weir_config_setting */
 static const char *const levels[] = { "error", "warning", "info", "debug", NULL }; /* log.h */
 static const char *const formats[] = { "kv", "json", NULL }; /* weir_log_format */
 
@@ -104,6 +105,8 @@ const struct weir_config_key weir_config_keys[] = {
 	    "addresses of one name, at most", .min = 100, .max = 1u << 16),
 	KEY("dns.buffer", SIZE, dns.buffer, "4MiB",
 	    "receive buffer for copies of DNS answers", .min = 64 * KIB, .max = 1 * GIB),
+	KEY("connections", CHOICE, connections, "rejudge",
+	    "established connections that a change of policy denies: end them, or keep them", .choices = connections),
 	KEY("flows.publish", STRINGS, flows.publish, "ipc:///run/weir/flows.sock",
 	    "ZeroMQ addresses to bind: ipc:// or tcp://"),
 	KEY("flows.connect", STRINGS, flows.connect, "",

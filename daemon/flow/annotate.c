@@ -53,13 +53,14 @@ static struct weir_flow_name *name_of(struct weir_annotator *a, const struct wei
 
 /* As the forward hook saw it: the initiator before SNAT, the responder after
  * DNAT. */
-static struct weir_connection connection_of(const struct weir_flow *flow)
+static struct weir_connection connection_of(const struct weir_tuple *original,
+					    const struct weir_tuple *reply)
 {
 	return (struct weir_connection){
-		.src = flow->original.src,
-		.dst = flow->reply.src,
-		.protocol = flow->original.protocol,
-		.dport = has_ports(flow->original.protocol) ? flow->reply.sport : 0,
+		.src = original->src,
+		.dst = reply->src,
+		.protocol = original->protocol,
+		.dport = has_ports(original->protocol) ? reply->sport : 0,
 	};
 }
 
@@ -79,15 +80,31 @@ static const char *service_of(struct weir_annotator *a, const struct weir_flow *
 	return weir_pool_string(a->world->pool, name);
 }
 
+static void judge_by(const struct weir_world *world, const struct weir_compiler *compiler,
+		     const struct weir_connection *c, struct weir_judgement *ret)
+{
+	weir_compiler_judge(compiler, c, ret);
+	if (!is_own_node(world, &c->src))
+		return;
+	ret->sides[WEIR_INGRESS] =
+		(struct weir_decision){ .verdict = WEIR_ALLOWED, .reason = WEIR_REASON_OWN_NODE };
+	ret->verdict = ret->sides[WEIR_EGRESS].verdict;
+}
+
+void weir_annotate_judge(const struct weir_world *world, const struct weir_tuple *original,
+			 const struct weir_tuple *reply, struct weir_judgement *ret)
+{
+	struct weir_connection c = connection_of(original, reply);
+
+	judge_by(world, world->compiler, &c, ret);
+}
+
 static void judge(const struct weir_annotator *a, const struct weir_compiler *compiler,
 		  const struct weir_flow *flow, struct weir_judgement *ret)
 {
-	struct weir_connection c = connection_of(flow);
+	struct weir_connection c = connection_of(&flow->original, &flow->reply);
 
-	weir_compiler_judge(compiler, &c, ret);
-	if (is_own_node(a->world, &c.src))
-		ret->sides[WEIR_INGRESS] = (struct weir_decision){ .verdict = WEIR_ALLOWED,
-								   .reason = WEIR_REASON_OWN_NODE };
+	judge_by(a->world, compiler, &c, ret);
 }
 
 static struct weir_flow_sides *sides_of(struct weir_annotator *a, const struct weir_judgement *j)
@@ -126,7 +143,7 @@ static void annotate(struct weir_annotator *a, const struct weir_flow *flow,
 }
 
 bool weir_annotate_allowed(struct weir_annotator *a, const struct weir_flow *flow,
-			   struct weir_annotation *ret)
+			   struct weir_annotation *ret, uint8_t *ret_verdict)
 {
 	const struct weir_cluster *c = a->world->cluster;
 	const struct weir_pod *src = weir_cluster_pod_by_addr(c, &flow->original.src);
@@ -137,7 +154,17 @@ bool weir_annotate_allowed(struct weir_annotator *a, const struct weir_flow *flo
 		return false;
 	judge(a, a->world->compiler, flow, &j);
 	annotate(a, flow, src, dst, &j, ret);
+	*ret_verdict = j.verdict;
 	return true;
+}
+
+void weir_annotate_ended(struct weir_annotator *a, const struct weir_judgement *j,
+			 struct weir_annotation *annotation)
+{
+	struct weir_flow_sides *sides = sides_of(a, j);
+
+	weir_flow_sides_put(&a->verdicts, a->world->pool, annotation->sides);
+	annotation->sides = sides;
 }
 
 /* The kernel's word stands, even if the tables have changed since. */

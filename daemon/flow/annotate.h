@@ -33,12 +33,20 @@ void weir_annotator_init(struct weir_annotator *a, struct weir_world *world);
 void weir_annotator_done(struct weir_annotator *a);
 
 /* A connection that the kernel let through. False: no end is a pod of this
- * node, nothing to record. What memory is too short for is left out. */
+ * node, nothing to record. What memory is too short for is left out.
+ * *ret_verdict: what the tables say of it now. */
 bool weir_annotate_allowed(struct weir_annotator *a, const struct weir_flow *flow,
-			   struct weir_annotation *ret);
+			   struct weir_annotation *ret, uint8_t *ret_verdict);
 /* A packet that the kernel dropped. */
 void weir_annotate_denied(struct weir_annotator *a, const struct weir_flow *flow,
 			  struct weir_annotation *ret);
+/* What the tables say of such a connection; the node's own ones are exempt as they
+ * are in the kernel. */
+void weir_annotate_judge(const struct weir_world *world, const struct weir_tuple *original,
+			 const struct weir_tuple *reply, struct weir_judgement *ret);
+/* A policy has ended it: the sides are now those that denied it. */
+void weir_annotate_ended(struct weir_annotator *a, const struct weir_judgement *j,
+			 struct weir_annotation *annotation);
 void weir_annotation_release(struct weir_annotator *a, struct weir_annotation *annotation);
 
 /* Addresses, ports, names, sides, staged verdict and protocol of a record. The strings are

@@ -55,7 +55,12 @@ int weir_follow_init(struct weir_follow *f, const struct weir_pipeline_config *c
 					     .data = f };
 	int r;
 
-	*f = (struct weir_follow){ .emit = emit, .data = data, .began = began, .time = began };
+	*f = (struct weir_follow){ .emit = emit,
+				   .data = data,
+				   .suspect = config->suspect,
+				   .suspect_data = config->suspect_data,
+				   .began = began,
+				   .time = began };
 	weir_annotator_init(&f->annotator, world);
 	r = weir_tracker_new(config->max_connections, &f->tracker);
 	if (r == 0)
@@ -92,7 +97,7 @@ static void emit_track(struct weir_follow *f, const struct weir_track *track,
 {
 	struct weir_tuple original = weir_track_original(track), reply = weir_track_reply(track);
 	struct weir_record r = { .type = type,
-				 .verdict = WEIR_ALLOWED,
+				 .verdict = end == WEIR_END_POLICY ? WEIR_DENIED : WEIR_ALLOWED,
 				 .staged = WEIR_VERDICT_MAX,
 				 .end = end,
 				 .time = time,
@@ -133,8 +138,9 @@ static struct weir_track *follow(struct weir_follow *f, const struct weir_flow *
 {
 	struct weir_annotation annotation;
 	struct weir_track *track;
+	uint8_t verdict;
 
-	if (!weir_annotate_allowed(&f->annotator, flow, &annotation))
+	if (!weir_annotate_allowed(&f->annotator, flow, &annotation, &verdict))
 		return NULL;
 	if (weir_tracker_add(f->tracker, flow, &annotation, &track) < 0) {
 		weir_annotation_release(&f->annotator, &annotation);
@@ -145,6 +151,8 @@ static struct weir_track *follow(struct weir_follow *f, const struct weir_flow *
 	track->seen = f->poll;
 	if (!track->start)
 		track->start = flow->time;
+	if (verdict == WEIR_DENIED && f->suspect)
+		f->suspect(f->suspect_data, flow);
 	return track;
 }
 
@@ -254,8 +262,17 @@ static void on_counters(struct weir_follow *f, const struct weir_flow *flow)
 		emit_track(f, track, WEIR_RECORD_UPDATE, flow->time, WEIR_END_NONE);
 }
 
-static enum weir_end_reason end_reason(const struct weir_flow *flow)
+void weir_follow_ended(struct weir_follow *f, struct weir_track *track,
+		       const struct weir_judgement *why)
 {
+	track->ended = true;
+	weir_annotate_ended(&f->annotator, why, &track->annotation);
+}
+
+static enum weir_end_reason end_reason(const struct weir_track *track, const struct weir_flow *flow)
+{
+	if (track->ended)
+		return WEIR_END_POLICY;
 	if (flow->tcp_end != WEIR_TCP_OPEN)
 		return tcp_reason(flow->tcp_end);
 	return flow->expired ? WEIR_END_TIMEOUT : WEIR_END_UNKNOWN;
@@ -271,7 +288,7 @@ static void on_end(struct weir_follow *f, const struct weir_flow *flow)
 		return;
 	if (track->state == WEIR_TRACK_LIVE || track->state == WEIR_TRACK_CLOSED) {
 		copy_counters(track, flow);
-		report_end(f, track, flow->time, end_reason(flow));
+		report_end(f, track, flow->time, end_reason(track, flow));
 	}
 	if (f->polling && !track->superseded)
 		track->state = WEIR_TRACK_GONE;
@@ -311,7 +328,7 @@ static void sweep(void *data, struct weir_track *track)
 	if (track->state != WEIR_TRACK_GONE && !unseen)
 		return;
 	if (track->state == WEIR_TRACK_LIVE || track->state == WEIR_TRACK_CLOSED)
-		report_end(f, track, f->time, WEIR_END_UNKNOWN);
+		report_end(f, track, f->time, track->ended ? WEIR_END_POLICY : WEIR_END_UNKNOWN);
 	forget(f, track);
 }
 

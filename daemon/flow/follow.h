@@ -23,6 +23,9 @@ struct weir_follow {
 	struct weir_denied *denied;
 	int (*emit)(void *data, struct weir_record *record);
 	void *data;
+	/* A connection lives that the tables deny; NULL: nobody is interested. */
+	void (*suspect)(void *data, const struct weir_flow *flow);
+	void *suspect_data;
 	uint64_t began; /* ns since the epoch: connections older than that are not ours to open */
 	uint64_t time;	/* ns since the epoch, of the last event */
 	uint8_t poll;	/* number of the poll, for "seen" */
@@ -54,5 +57,8 @@ uint64_t weir_follow_next(const struct weir_follow *f);
 void weir_follow_poll(struct weir_follow *f, bool updates);
 /* Should it be asked soon? */
 bool weir_follow_wants_poll(const struct weir_follow *f);
+/* It is being ended because of this: its END will tell. */
+void weir_follow_ended(struct weir_follow *f, struct weir_track *track,
+		       const struct weir_judgement *why);
 /* Something could not be recorded. */
 void weir_follow_lost(struct weir_follow *f, enum weir_loss loss, uint64_t n);

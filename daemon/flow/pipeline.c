@@ -385,6 +385,26 @@ void weir_pipeline_stop(struct weir_pipeline **p)
 	free(old);
 }
 
+void weir_pipeline_walk(struct weir_pipeline *p, uint32_t *place, uint32_t n,
+			void (*fn)(void *data, struct weir_track *track), void *data)
+{
+	weir_tracker_walk(p->follow.tracker, place, n, fn, data);
+}
+
+struct weir_track *weir_pipeline_find(struct weir_pipeline *p, uint32_t id,
+				      const struct weir_tuple *original)
+{
+	const struct weir_flow flow = { .id = id, .original = *original };
+
+	return weir_tracker_find(p->follow.tracker, &flow, false);
+}
+
+void weir_pipeline_ended(struct weir_pipeline *p, struct weir_track *track,
+			 const struct weir_judgement *why)
+{
+	weir_follow_ended(&p->follow, track, why);
+}
+
 void weir_pipeline_stats(struct weir_pipeline *p, struct weir_pipeline_stats *ret)
 {
 	pthread_mutex_lock(&p->stats_lock);

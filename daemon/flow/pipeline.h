@@ -13,6 +13,7 @@
 #include "weir/flow.h"
 
 struct weir_pipeline;
+struct weir_track; /* tracker.h */
 
 struct weir_pipeline_config {
 	unsigned interval_ms;	  /* update records of living connections (10000) */
@@ -23,6 +24,10 @@ struct weir_pipeline_config {
 	 * wait. NULL: nobody is interested. */
 	void (*denied)(void *data, const struct weir_record *record);
 	void *data;
+	/* Called with the world's lock held, whichever thread reads, for each connection
+	 * that is found to live although the tables deny it. NULL: it may live on. */
+	void (*suspect)(void *data, const struct weir_flow *flow);
+	void *suspect_data;
 };
 
 /* The source is opened by the caller with pipeline's sink:
@@ -41,6 +46,15 @@ int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source
  * weir_pipeline_start(). */
 void weir_pipeline_drain(struct weir_pipeline *p);
 void weir_pipeline_stop(struct weir_pipeline **p);
+
+/* For rejudge.c, with the world's lock held. The followed connections, by and by, as
+ * weir_tracker_walk(); the one that this is; one that is being ended. */
+void weir_pipeline_walk(struct weir_pipeline *p, uint32_t *place, uint32_t n,
+			void (*fn)(void *data, struct weir_track *track), void *data);
+struct weir_track *weir_pipeline_find(struct weir_pipeline *p, uint32_t id,
+				      const struct weir_tuple *original);
+void weir_pipeline_ended(struct weir_pipeline *p, struct weir_track *track,
+			 const struct weir_judgement *why);
 
 struct weir_pipeline_stats {
 	uint64_t events[WEIR_FLOW_EVENT_MAX]; /* read from the kernel */

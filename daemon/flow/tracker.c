@@ -206,6 +206,21 @@ void weir_tracker_each(struct weir_tracker *t, void (*fn)(void *data, struct wei
 	}
 }
 
+void weir_tracker_walk(struct weir_tracker *t, uint32_t *place, uint32_t n,
+		       void (*fn)(void *data, struct weir_track *track), void *data)
+{
+	uint32_t left = t->used > *place ? t->used - *place : 0, end;
+
+	end = *place + (n < left ? n : left);
+	for (uint32_t number = *place + 1; number <= end; number++) {
+		struct weir_track *track = entry(t, number);
+
+		if (track->family)
+			fn(data, track);
+	}
+	*place = n < left ? end : 0;
+}
+
 static struct weir_tuple tuple(const struct weir_track *track, unsigned from)
 {
 	struct weir_tuple t = { .sport = track->ports[from],

@@ -30,6 +30,7 @@ struct weir_track {
 	uint8_t seen;	 /* number of the poll that saw it last */
 	bool superseded; /* its tuple lives again in a younger entry */
 	bool found;	 /* recovered: its NEW was not seen */
+	bool ended;	 /* by a policy, when its END comes */
 };
 
 struct weir_tracker;
@@ -52,6 +53,10 @@ void weir_tracker_remove(struct weir_tracker *t, struct weir_track *track);
 /* fn for each, in no order; it may remove the one it is called with. */
 void weir_tracker_each(struct weir_tracker *t, void (*fn)(void *data, struct weir_track *track),
 		       void *data);
+/* fn for those among the next n places from *place on, which it moves on; from 0 to 0
+ * again is a round. fn removes none. */
+void weir_tracker_walk(struct weir_tracker *t, uint32_t *place, uint32_t n,
+		       void (*fn)(void *data, struct weir_track *track), void *data);
 
 struct weir_tuple weir_track_original(const struct weir_track *track);
 struct weir_tuple weir_track_reply(const struct weir_track *track);

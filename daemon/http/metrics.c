@@ -14,6 +14,7 @@
 #include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
 #include "daemon/dns/dns.h"
+#include "daemon/flow/rejudge.h"
 #include "daemon/http/http.h"
 #include "daemon/reconcile/coverage.h"
 #include "daemon/reconcile/interfaces.h"
@@ -30,6 +31,7 @@ struct snapshot {
 	struct weir_reconcile_state reconcile;
 	struct weir_backend_stats backend;
 	struct weir_pipeline_stats flows;
+	struct weir_rejudge_stats rejudge;
 	struct weir_publish_stats publish;
 	struct weir_dns_stats dns;
 	uint64_t unmanaged[WEIR_UNCOVERED_MAX];
@@ -150,6 +152,10 @@ static const struct metric metrics[] = {
 	ARRAY("weir_spoofed_packets_total", COUNTER, backend.spoofed, "Packets from pods dropped because they were not from the pod, by what was not so. Begins anew when the kernel's rules do.", "kind", spoof_word),
 	NUMBER("weir_spoof_guarded_interfaces", GAUGE, interfaces.guarded, "Interfaces of pods with anti-spoofing."),
 	NUMBER("weir_spoof_unguarded_pods", GAUGE, interfaces.unguarded, "Pod interfaces without it although it is configured: see weirctl endpoints."),
+	NUMBER("weir_connections_ended_total", COUNTER, rejudge.ended, "Established connections ended because policies deny them now."),
+	NUMBER("weir_connections_released_total", COUNTER, rejudge.released, "Ended connections whose packets are let through again."),
+	SECONDS("weir_rejudge_last_seconds", rejudge.last_us, "From the change of policy to the end of the last connection that it denied."),
+	SECONDS("weir_rejudge_max_step_seconds", rejudge.max_step_us, "Longest time that judging connections has kept weird from other work."),
 	NUMBER("weir_publish_records_total", COUNTER, publish.records, "Records published."),
 	NUMBER("weir_publish_batches_total", COUNTER, publish.batches, "Batches published."),
 	NUMBER("weir_publish_bytes_total", COUNTER, publish.bytes, "Bytes published."),
@@ -204,6 +210,7 @@ static void take_snapshot(struct weird *d, struct snapshot *ret)
 	weir_backend_stats(d->backend, &ret->backend);
 	weir_dns_stats(d->dns, &ret->dns);
 	d->source->ops->counts(d->source, &ret->source_broken, &ret->source_errors);
+	weir_rejudge_stats(d->rejudge, &ret->rejudge);
 	if (d->pipeline)
 		weir_pipeline_stats(d->pipeline, &ret->flows);
 	if (d->publisher)

@@ -15,6 +15,7 @@
 
 #include "daemon/cluster/cluster.h"
 #include "daemon/dns/dns.h"
+#include "daemon/flow/rejudge.h"
 #include "daemon/reconcile/bridge.h"
 #include "daemon/reconcile/guards.h"
 #include "daemon/reconcile/interfaces.h"
@@ -163,6 +164,7 @@ static int run(struct weir_reconcile *r, struct weir_error *err)
 	code = collect(r, &changes, err);
 	pthread_mutex_unlock(&world->lock);
 	if (code < 0) {
+		weir_rejudge_applied(r->d->rejudge, false);
 		r->full = true;
 		return weir_error_prefix(err, code, "compile");
 	}
@@ -174,6 +176,7 @@ static int run(struct weir_reconcile *r, struct weir_error *err)
 	stage(world);
 	weir_cluster_reap(world->cluster);
 	pthread_mutex_unlock(&world->lock);
+	weir_rejudge_applied(r->d->rejudge, code == 0);
 	r->full = code < 0; /* what the compiler gave out is gone: all of it next time */
 	if (code < 0)
 		return weir_error_prefix(err, code, "apply");

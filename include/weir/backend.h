@@ -32,6 +32,13 @@ struct weir_backend_stats {
 	uint64_t spoofed[WEIR_SPOOF_MAX]; /* packets dropped; the kernel's counters */
 };
 
+/* A connection that is to end. From blocked only what the backend has kept of it. */
+struct weir_ending {
+	struct weir_tuple original; /* as the initiator sent it (before DNAT) */
+	struct weir_tuple reply;    /* as the other end answers (before NAT is undone) */
+	uint32_t id;		    /* conntrack id; 0: any of that tuple */
+};
+
 struct weir_backend_ops {
 	const char *name;	 /* as in the configuration */
 	const char *description; /* one line, for weirctl doctor and errors */
@@ -62,6 +69,21 @@ struct weir_backend_ops {
 	 * (addr NULL) for everything. 0: equal; > 0: so many differences, the
 	 * first described in err; -errno. Changes nothing. */
 	int (*verify)(struct weir_backend *b, const struct weir_addr *addr, struct weir_error *err);
+
+	/* Nothing of these connections passes any more, in either direction, whatever
+	 * conntrack makes of their next packets, until release or for as long as
+	 * their packets come and some minutes more. Not yet of packets that conntrack
+	 * still knows. All of them or, on an error, none. A SYN is another connection.
+	 * What is blocked outlives the process. NULL slots, all three: cannot. */
+	int (*block)(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+		     struct weir_error *err);
+	/* Undo; one that is not blocked is no error. */
+	int (*release)(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+		       struct weir_error *err);
+	/* Calls fn for each that is blocked. */
+	int (*blocked)(struct weir_backend *b,
+		       void (*fn)(void *data, const struct weir_ending *ending), void *data,
+		       struct weir_error *err);
 
 	/* Kernel flow events (flow.h). NULL slot: this backend has none. */
 	int (*flows)(const struct weir_flow_config *config, struct weir_flow_source **ret,
@@ -111,6 +133,15 @@ bool weir_backend_needs_full(const struct weir_backend *b);
 int weir_backend_settle(struct weir_backend *b, int *ret_ms, struct weir_error *err);
 int weir_backend_verify(struct weir_backend *b, const struct weir_addr *addr,
 			struct weir_error *err);
+/* End these connections: blocked first, then conntrack forgets them, so that no packet
+ * in between revives one. A few thousand at a time. -EOPNOTSUPP: the backend cannot. */
+int weir_backend_end(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+		     struct weir_error *err);
+int weir_backend_release(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+			 struct weir_error *err);
+int weir_backend_blocked(struct weir_backend *b,
+			 void (*fn)(void *data, const struct weir_ending *ending), void *data,
+			 struct weir_error *err);
 int weir_backend_flows(struct weir_backend *b, const struct weir_flow_config *config,
 		       struct weir_flow_source **ret, struct weir_error *err);
 int weir_backend_answers(struct weir_backend *b, const struct weir_answer_config *config,

@@ -27,6 +27,7 @@ enum weir_end_reason {
 	WEIR_END_RST,	  /* reset */
 	WEIR_END_TIMEOUT, /* idle for longer than the kernel remembers */
 	WEIR_END_UNKNOWN, /* its end was not seen (events lost, or weird was away) */
+	WEIR_END_POLICY,  /* ended by weir: the record says denied, and by what */
 	WEIR_END_REASON_MAX
 };
 const char *weir_end_reason_name(enum weir_end_reason reason);

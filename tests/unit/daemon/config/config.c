@@ -76,7 +76,7 @@ static void unknown_keys(void **state)
 		       "weird.yaml:2: unknown key \"flow\": did you mean \"flows\"? valid here: "
 		       "node, backend, source, cni, chain, report, rpc, metrics, stateDir, runDir, "
 		       "sysctlDir, log, podCIDRs, "
-		       "nflogGroup, bridgeNetfilter, antiSpoofing, dns, flows");
+		       "nflogGroup, bridgeNetfilter, antiSpoofing, dns, connections, flows");
 	assert_refused("log:\n  colour: red\n",
 		       "weird.yaml:2: unknown key \"log.colour\": valid here: level, format");
 	assert_refused("source: {kubernetes: {path: \"\"}}\n",
@@ -87,7 +87,7 @@ static void unknown_keys(void **state)
 		"weird.yaml:1: unknown key \"log.level\": valid here: node, backend, source, "
 		"cni, chain, report, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
 		"nflogGroup, "
-		"bridgeNetfilter, antiSpoofing, dns, flows");
+		"bridgeNetfilter, antiSpoofing, dns, connections, flows");
 }
 
 static void true_and_false(void **state)

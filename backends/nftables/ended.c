@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What keeps a connection ended. Without its conntrack entry the next packet of
+ * either side would make a new one, mid-stream, and be judged as if that side had
+ * opened it. So the tuples of an ended connection stand in a set for a while, and
+ * packets that have one are reset or dropped. Established packets never come here.
+ *
+ * A tuple is in there as each side's packets have it, and as the initiator dialled
+ * it: after a DNAT that chooses another server, that is all that is left of it. The
+ * comment of the first one tells what was dialled, so that all can be released.
+ * What the sets hold is part of no model: the kernel forgets it by itself.
+ */
+#include "backends/nftables/ended.h"
+
+#include <netinet/in.h> /* before the kernel's own */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libnftnl/common.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OPENED_TO "opened to " /* comment: ADDRESS PORT as dialled */
+
+static const char *const sets[] = { [NFT_V4] = "ended4", [NFT_V6] = "ended6" };
+
+/* --- rules ---------------------------------------------------------------------- */
+
+/* A SYN begins another connection: it is judged like any. */
+static void render_look_up(struct nft_rules *rules)
+{
+	nft_rule_begin(rules, "ended");
+	nft_match_tcp_syn(rules);
+	nft_verdict(rules, NFT_RETURN, NULL);
+	for (int f = 0; f < NFT_FAMILIES; f++) {
+		for (int original = 0; original < 2; original++) {
+			nft_rule_begin(rules, "ended");
+			nft_match_tuple_set(rules, nft_family(f), original, sets[f]);
+			nft_keep_tuple(rules, nft_family(f), original, sets[f],
+				       NFT_TUPLE_TIMEOUT_MS);
+			nft_verdict(rules, NFT_GOTO, "reset");
+		}
+	}
+}
+
+static void render_reset(struct nft_rules *rules)
+{
+	nft_rule_begin(rules, "reset");
+	nft_reject_reset(rules);
+	nft_rule_begin(rules, "reset");
+	nft_verdict(rules, NF_DROP, NULL);
+}
+
+void nft_render_ended(struct nft_objects *o, struct nft_rules *rules)
+{
+	for (int f = 0; f < NFT_FAMILIES; f++)
+		nft_objects_add_set(o, NFT_SET_TUPLES, nft_family(f), sets[f]);
+	nft_objects_add_chain(o, "reset", -1, "packets of connections that were ended");
+	render_reset(rules);
+	nft_objects_add_chain(o, "ended", -1, NULL);
+	render_look_up(rules);
+	nft_objects_add_chain(o, "output", NF_INET_LOCAL_OUT, "connections that were ended");
+	nft_rule_begin(rules, "output");
+	nft_match_ct_state(rules, NFT_STATE_BIT(IP_CT_NEW));
+	nft_verdict(rules, NFT_JUMP, "ended");
+}
+
+/* --- keys ----------------------------------------------------------------------- */
+
+static size_t put_port(uint8_t *at, uint16_t port)
+{
+	at[0] = (uint8_t)(port >> 8);
+	at[1] = (uint8_t)port;
+	return 4;
+}
+
+size_t nft_tuple_key(const struct weir_tuple *t, uint8_t *ret)
+{
+	size_t size = weir_addr_size(&t->src), at = 4;
+
+	memset(ret, 0, NFT_TUPLE_KEY_MAX);
+	ret[0] = t->protocol;
+	memcpy(ret + at, t->src.bytes, size);
+	at += size;
+	at += put_port(ret + at, t->sport);
+	memcpy(ret + at, t->dst.bytes, size);
+	at += size;
+	return at + put_port(ret + at, t->dport);
+}
+
+bool nft_tuple_of_key(const uint8_t *key, size_t len, struct weir_tuple *ret)
+{
+	size_t size = len == NFT_TUPLE_KEY_MAX ? 16 : 4;
+
+	if (len != 12 + 2 * size)
+		return false;
+	*ret = (struct weir_tuple){ .protocol = key[0] };
+	ret->src.family = ret->dst.family = size == 4 ? AF_INET : AF_INET6;
+	memcpy(ret->src.bytes, key + 4, size);
+	ret->sport = (uint16_t)(key[4 + size] << 8 | key[5 + size]);
+	memcpy(ret->dst.bytes, key + 8 + size, size);
+	ret->dport = (uint16_t)(key[8 + 2 * size] << 8 | key[9 + 2 * size]);
+	return true;
+}
+
+/* --- elements ------------------------------------------------------------------- */
+
+enum { FORWARD, BACK, DIALLED, TUPLES };
+
+static bool same_tuple(const struct weir_tuple *a, const struct weir_tuple *b)
+{
+	return a->protocol == b->protocol && a->sport == b->sport && a->dport == b->dport &&
+	       weir_addr_compare(&a->src, &b->src) == 0 && weir_addr_compare(&a->dst, &b->dst) == 0;
+}
+
+/* Returns how many of them there are. */
+static int tuples_of(const struct weir_ending *e, struct weir_tuple ret[TUPLES])
+{
+	ret[FORWARD] = e->original;
+	ret[FORWARD].dst = e->reply.src;
+	ret[FORWARD].dport = e->reply.sport;
+	ret[BACK] = (struct weir_tuple){ .src = e->reply.src,
+					 .dst = e->original.src,
+					 .sport = e->reply.sport,
+					 .dport = e->original.sport,
+					 .protocol = e->original.protocol };
+	ret[DIALLED] = e->original;
+	return same_tuple(&ret[FORWARD], &ret[DIALLED]) ? DIALLED : TUPLES;
+}
+
+/* Only where there are ports packets could go on without their conntrack entry and
+ * not be judged as they were: an ICMP answer alone begins nothing. */
+static bool has_ports(uint8_t protocol)
+{
+	return protocol == WEIR_PROTO_TCP || protocol == WEIR_PROTO_UDP ||
+	       protocol == WEIR_PROTO_SCTP;
+}
+
+static void write_one(struct nft_elements *list, const struct weir_ending *e, bool comments)
+{
+	char addr[WEIR_ADDR_STRLEN], text[NFT_COMMENT_MAX + 1];
+	struct weir_tuple tuples[TUPLES];
+	uint8_t key[NFT_TUPLE_KEY_MAX];
+	int n = tuples_of(e, tuples);
+
+	snprintf(text, sizeof(text), OPENED_TO "%s %u", weir_addr_format(&e->original.dst, addr),
+		 e->original.dport);
+	for (int i = 0; i < n; i++) {
+		size_t len = nft_tuple_key(&tuples[i], key);
+
+		nft_element(list, key, len, false, NULL, comments && i == FORWARD ? text : NULL);
+	}
+}
+
+static void write_elements(struct nft_batch *b, uint16_t type, int f,
+			   const struct weir_ending *endings, size_t count)
+{
+	struct nft_elements list = nft_elements_begin(b, type, sets[f]);
+
+	list.again = true;
+	for (size_t i = 0; i < count; i++)
+		if (nft_family_index(&endings[i].original.src) == f &&
+		    has_ports(endings[i].original.protocol))
+			write_one(&list, &endings[i], type == NFT_MSG_NEWSETELEM);
+	nft_elements_end(&list);
+}
+
+int nft_ended_block(struct nft *n, const struct weir_ending *endings, size_t count,
+		    struct weir_error *err)
+{
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
+
+	for (int f = 0; f < NFT_FAMILIES; f++)
+		write_elements(&b, NFT_MSG_NEWSETELEM, f, endings, count);
+	return nft_send(n, &b, err);
+}
+
+/* An element may time out at any moment and one that is not there cannot be deleted:
+ * it is added in the same transaction. */
+int nft_ended_release(struct nft *n, const struct weir_ending *endings, size_t count,
+		      struct weir_error *err)
+{
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
+
+	for (int f = 0; f < NFT_FAMILIES; f++) {
+		write_elements(&b, NFT_MSG_NEWSETELEM, f, endings, count);
+		write_elements(&b, NFT_MSG_DELSETELEM, f, endings, count);
+	}
+	return nft_send(n, &b, err);
+}
+
+/* --- reading back ---------------------------------------------------------------- */
+
+struct reading {
+	struct weir_ending *items;
+	size_t n, size;
+	bool failed;
+};
+
+static struct weir_ending *add_ending(struct reading *r)
+{
+	if (r->n == r->size) {
+		size_t size = r->size ? r->size * 2 : 64;
+		void *items = reallocarray(r->items, size, sizeof(*r->items));
+
+		if (!items) {
+			r->failed = true;
+			return NULL;
+		}
+		r->items = items;
+		r->size = size;
+	}
+	return &r->items[r->n++];
+}
+
+static const struct nlattr *child_of(const struct nlattr *nest, uint16_t type)
+{
+	const struct nlattr *attr;
+
+	if (nest)
+		mnl_attr_for_each_nested (attr, nest)
+			if (mnl_attr_get_type(attr) == type)
+				return attr;
+	return NULL;
+}
+
+/* "opened to 10.96.0.10 53" in user data; false: another tuple of the connection. */
+static bool read_dialled(const struct nlattr *data, struct weir_tuple *ret)
+{
+	const uint8_t *at = data ? mnl_attr_get_payload(data) : NULL;
+	size_t len = data ? mnl_attr_get_payload_len(data) : 0;
+	char text[NFT_COMMENT_MAX + 1], addr[WEIR_ADDR_STRLEN];
+	unsigned port;
+
+	if (len <= 2 || at[0] != NFTNL_UDATA_SET_ELEM_COMMENT || at[1] > len - 2)
+		return false;
+	snprintf(text, sizeof(text), "%.*s", (int)at[1], (const char *)at + 2);
+	if (sscanf(text, OPENED_TO "%45s %u", addr, &port) != 2 || port > UINT16_MAX)
+		return false;
+	ret->dport = (uint16_t)port;
+	return weir_addr_parse(addr, &ret->dst) == 0;
+}
+
+static void read_one(const struct nlattr *elem, struct reading *into)
+{
+	const struct nlattr *key = child_of(child_of(elem, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
+	struct weir_tuple forward, dialled;
+	struct weir_ending *e;
+
+	if (!key ||
+	    !nft_tuple_of_key(mnl_attr_get_payload(key), mnl_attr_get_payload_len(key), &forward))
+		return;
+	dialled = forward;
+	if (!read_dialled(child_of(elem, NFTA_SET_ELEM_USERDATA), &dialled))
+		return;
+	e = add_ending(into);
+	if (e)
+		*e = (struct weir_ending){ .original = dialled,
+					   .reply = { .src = forward.dst,
+						      .dst = forward.src,
+						      .sport = forward.dport,
+						      .dport = forward.sport,
+						      .protocol = forward.protocol } };
+}
+
+static int read_elements(const struct nlmsghdr *nlh, void *data)
+{
+	const struct nlattr *attr, *elem;
+
+	mnl_attr_for_each (attr, nlh, sizeof(struct nfgenmsg)) {
+		if (mnl_attr_get_type(attr) != NFTA_SET_ELEM_LIST_ELEMENTS)
+			continue;
+		mnl_attr_for_each_nested (elem, attr)
+			read_one(elem, data);
+	}
+	return MNL_CB_OK;
+}
+
+static void forget(void *data)
+{
+	((struct reading *)data)->n = 0;
+}
+
+static int read_set(struct nft *n, const char *set, struct reading *into)
+{
+	struct nft_dump dump = { read_elements, forget, into };
+	char buf[256];
+	struct nlmsghdr *nlh =
+		nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, 0);
+	int r;
+
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, n->socket.table);
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
+	r = nft_dump(&n->socket, nlh, &dump);
+	return r == 0 && into->failed ? -ENOMEM : r;
+}
+
+int nft_ended_each(struct nft *n, void (*fn)(void *data, const struct weir_ending *ending),
+		   void *data, struct weir_error *err)
+{
+	int r = 0;
+
+	for (int f = 0; f < NFT_FAMILIES && r == 0; f++) {
+		struct reading reading = { 0 };
+
+		r = read_set(n, sets[f], &reading);
+		for (size_t i = 0; i < reading.n && r == 0; i++)
+			fn(data, &reading.items[i]);
+		free(reading.items);
+		if (r < 0)
+			return weir_error_errno(err, -r, "read set %s", sets[f]);
+	}
+	return 0;
+}
