@@ -97,6 +97,11 @@ tests_unit_backends_nft_render_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_L
 tests_unit_backends_nftables_traffic_SOURCES = tests/unit/backends/nftables_traffic.c
 tests_unit_backends_nftables_traffic_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) \
 	$(CMOCKA_LIBS) -lpthread
+check_PROGRAMS += tests/unit/backends/nftables_spoof
+TESTS += tests/unit/backends/nftables_spoof
+tests_unit_backends_nftables_spoof_SOURCES = tests/unit/backends/nftables_spoof.c
+tests_unit_backends_nftables_spoof_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) \
+	$(CMOCKA_LIBS)
 tests_unit_backends_nftables_SOURCES = tests/unit/backends/nftables.c
 tests_unit_backends_nftables_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
 endif

@@ -8,6 +8,7 @@
  *   ruleset 3 ingress 2 peers
  *   endpoint 10.0.0.1 ingress 3 egress 0
  *   guard 10.0.0.0/24
+ *   interface veth1 shop/web-0 10.0.0.1
  *
  * Reached through backend.c only; knows nothing of policies but the tables.
  */
@@ -99,6 +100,16 @@ static void record_endpoint(FILE *out, const struct weir_endpoint_change *e)
 			e->rulesets[WEIR_EGRESS]);
 }
 
+static void record_interface(FILE *out, const struct weir_interface *i)
+{
+	char addr[WEIR_ADDR_STRLEN];
+
+	fprintf(out, "interface %s %s", i->name, i->owner);
+	for (unsigned a = 0; a < i->n_addrs; a++)
+		fprintf(out, " %s", weir_addr_format(&i->addrs[a], addr));
+	fputc('\n', out);
+}
+
 static int fake_apply(struct weir_backend *b, const struct weir_changes *changes,
 		      struct weir_error *err)
 {
@@ -121,6 +132,8 @@ static int fake_apply(struct weir_backend *b, const struct weir_changes *changes
 		record_endpoint(f->out, &changes->endpoints[i]);
 	for (size_t i = 0; i < changes->n_guards; i++)
 		fprintf(f->out, "guard %s\n", weir_prefix_format(&changes->guards[i], prefix));
+	for (size_t i = 0; i < changes->n_interfaces; i++)
+		record_interface(f->out, &changes->interfaces[i]);
 	f->stats.transactions++;
 	f->needs_full = false;
 	return 0;

@@ -118,22 +118,33 @@ static int blocked(struct weir_backend *b, void (*fn)(void *data, const struct w
 	return nft_ended_each(nft_of(b), fn, data, err);
 }
 
-static int dump(struct weir_backend *b, FILE *out, struct weir_error *err)
+static int dump_table(struct nft_socket *s, FILE *out, struct weir_error *err)
 {
 	WEIR_CLEANUP(nft_contents_free) struct nft_contents have = { 0 };
 	const struct nft_objects *o = &have.objects;
-	struct nft *n = nft_of(b);
-	int r = nft_read_contents(&n->socket, &have, err);
+	int r = nft_read_contents(s, &have, err);
+
+	if (have.exists)
+		fprintf(out, "table %s %s\n", s->family == NFPROTO_INET ? "inet" : "netdev",
+			s->table);
 
 	for (size_t i = 0; i < o->n_sets && r == 0; i++) {
 		WEIR_CLEANUP(nft_elems_free) struct nft_elems elems = { 0 };
 
-		r = nft_read_elements(&n->socket, o->sets[i].name, &elems, err);
+		r = nft_read_elements(s, o->sets[i].name, &elems, err);
 		fprintf(out, "set %s %zu elements\n", o->sets[i].name, elems.n);
 	}
 	for (size_t i = 0; i < have.rules.n && r == 0; i++)
 		fprintf(out, "rule %s %s\n", have.rules.items[i].chain, have.rules.items[i].text);
 	return r;
+}
+
+static int dump(struct weir_backend *b, FILE *out, struct weir_error *err)
+{
+	struct nft *n = nft_of(b);
+	int r = dump_table(&n->socket, out, err);
+
+	return r < 0 ? r : dump_table(&n->spoof.socket, out, err);
 }
 
 static void stats(const struct weir_backend *b, struct weir_backend_stats *ret)

@@ -140,10 +140,17 @@ static bool concerns_interface(const struct check *c, const struct weir_interfac
 	return found;
 }
 
-/* Chains reached by other packets than they should be. */
+/* Chains reached by other packets than they should be. o: sorted, when it is all
+ * there shall be. */
 static void check_hooks(struct check *c, const struct nft_objects *o,
 			const struct nft_contents *have)
 {
+	for (size_t i = 0; i < have->objects.n_chains && !c->addr; i++) {
+		const struct nft_chain *chain = &have->objects.chains[i];
+
+		if (chain->hook >= 0 && !nft_find_chain(o, chain->name))
+			differs(c, "chain", chain->name, "should not be there");
+	}
 	for (size_t i = 0; i < o->n_chains; i++) {
 		const struct nft_chain *chain = nft_find_chain(&have->objects, o->chains[i].name);
 
@@ -167,6 +174,7 @@ static int check_spoof(struct check *c)
 	for (size_t i = 0; i < now->n_interfaces; i++)
 		if (concerns_interface(c, &now->interfaces[i]))
 			nft_spoof_render_interface(&now->interfaces[i], &o, &rules);
+	nft_objects_sort(&o);
 	check_rules(c, &o, &rules, &have);
 	check_hooks(c, &o, &have);
 	for (int set = 0; set < NFT_SPOOF_SETS && r == 0; set++) {

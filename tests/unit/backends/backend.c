@@ -33,13 +33,20 @@ static void fake_remembers_changes(void **state)
 	struct weir_pod pod = { .namespace_ = "shop", .name = "web" };
 	struct weir_address_change address = { .identity = 7, .pod = &pod };
 	struct weir_endpoint_change endpoint = { .pod = &pod, .rulesets = { 3, 0 } };
-	struct weir_changes changes = { .generation = 12, .n_addresses = 1, .n_endpoints = 1 };
+	struct weir_interface interface = {
+		.index = 7, .name = "veth1", .owner = "shop/web", .n_addrs = 1
+	};
+	struct weir_changes changes = { .generation = 12,
+					.n_addresses = 1,
+					.n_endpoints = 1,
+					.n_interfaces = 1,
+					.interfaces = &interface };
 	struct weir_backend *b = NULL;
 	struct weir_error note, err;
 	int ms = 0;
 
 	assert_int_equal(weir_prefix_parse("10.0.0.1/32", true, &address.prefix), 0);
-	endpoint.addr = address.prefix.addr;
+	endpoint.addr = interface.addrs[0] = address.prefix.addr;
 	changes.addresses = &address;
 	changes.endpoints = &endpoint;
 	assert_int_equal(weir_backend_open(&config, "fake", &b, &note, &err), 0);
@@ -50,7 +57,8 @@ static void fake_remembers_changes(void **state)
 	assert_string_equal(weir_fake_calls(b), "open test\n"
 						"apply 12\n"
 						"address 10.0.0.1/32 7 shop/web\n"
-						"endpoint 10.0.0.1 ingress 3 egress 0\n");
+						"endpoint 10.0.0.1 ingress 3 egress 0\n"
+						"interface veth1 shop/web 10.0.0.1\n");
 	weir_backend_close(&b);
 	assert_null(b);
 }

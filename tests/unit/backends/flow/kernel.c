@@ -21,7 +21,8 @@
 
 #define GROUP 7
 
-/* 4444: allowed; 9: denied for egress by ruleset 42; 10: pending at ingress */
+/* 4444: allowed; 9: denied for egress by ruleset 42; 10: pending at ingress;
+ * 12: spoofed */
 static const char rules[] = "table inet t {\n"
 			    " chain nat {\n"
 			    "  type nat hook output priority -100\n"
@@ -32,6 +33,7 @@ static const char rules[] = "table inet t {\n"
 			    "  ct state established accept\n"
 			    "  meta l4proto udp th dport 9 log prefix \"weir:e:42\" group 7 drop\n"
 			    "  udp dport 10 log prefix \"weir:i:pending\" group 7 drop\n"
+			    "  udp dport 12 log prefix \"weir:e:spoofed\" group 7 drop\n"
 			    "  udp dport 11 log prefix \"somebody else\" group 7 drop\n"
 			    " }\n"
 			    "}\n";
@@ -284,6 +286,14 @@ static void test_denied_exact(void **state)
 	assert_int_equal(seen.n[WEIR_FLOW_DENIED], 3002);
 	assert_int_equal(f->direction, WEIR_INGRESS);
 	assert_true(f->pending);
+	assert_false(f->spoofed);
+	traffic_udp(fd, 12, 1, 1);
+	read_all(s, 100);
+	assert_int_equal(seen.n[WEIR_FLOW_DENIED], 3003);
+	assert_int_equal(f->direction, WEIR_EGRESS);
+	assert_true(f->spoofed);
+	assert_false(f->pending);
+	assert_int_equal(f->ruleset, 0);
 	assert_int_equal(seen.n[WEIR_FLOW_LOST], 0);
 	s->ops->close(s);
 }
