@@ -12,6 +12,7 @@
 
 #include "backends/fake/fake.h"
 #include "backends/flow/end.h"
+#include "backends/flow/nudge.h"
 
 static int unknown_name(const char *name, struct weir_error *err)
 {
@@ -156,6 +157,17 @@ int weir_backend_end(struct weir_backend *b, const struct weir_ending *endings, 
 	if (r == 0)
 		r = weir_conntrack_end(endings, n, err);
 	return r < 0 ? weir_error_prefix(err, r, "%s: end connections", b->ops->name) : 0;
+}
+
+int weir_backend_nudge(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+		       struct weir_error *err)
+{
+	int r;
+
+	if (!b->ops->block)
+		return cannot_end(b, err);
+	r = weir_tcp_nudge(endings, n, err);
+	return r < 0 ? weir_error_prefix(err, r, "%s: tell the ends", b->ops->name) : 0;
 }
 
 int weir_backend_release(struct weir_backend *b, const struct weir_ending *endings, size_t n,

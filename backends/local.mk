@@ -20,6 +20,8 @@ backends_libbackends_a_SOURCES = \
 	backends/flow/kernel.h \
 	backends/flow/nflog.c \
 	backends/flow/nflog.h \
+	backends/flow/nudge.c \
+	backends/flow/nudge.h \
 	backends/flow/packet.c \
 	backends/flow/packet.h \
 	backends/flow/prefix.h \

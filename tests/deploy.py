@@ -165,7 +165,7 @@ def test_least_capabilities():
             assert context["readOnlyRootFilesystem"], c
             assert context["capabilities"]["drop"] == ["ALL"], c
             added = {"CAP_" + cap for cap in context["capabilities"].get("add", [])}
-            assert added <= set(in_unit) & {"CAP_NET_ADMIN"}, (c["name"], added)
+            assert added <= set(in_unit) & {"CAP_NET_ADMIN", "CAP_NET_RAW"}, (c["name"], added)
             assert "lifecycle" not in c, f"{c['name']}: nothing may be removed at the end"
             assert set(c["resources"]) == {"requests", "limits"}, c["name"]
             assert "cpu" not in c["resources"]["limits"], c["name"]

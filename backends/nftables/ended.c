@@ -22,9 +22,12 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_ipv4.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "backends/flow/nudge.h"
 
 #define OPENED_TO "opened to " /* comment: ADDRESS PORT as dialled */
 
@@ -57,6 +60,18 @@ static void render_reset(struct nft_rules *rules)
 	nft_verdict(rules, NF_DROP, NULL);
 }
 
+/* What nudges the ends of a connection must not bring it back to life. */
+static void render_untrack(struct nft_objects *o, struct nft_rules *rules)
+{
+	struct nft_chain *chain = nft_objects_add_chain(o, "nudge", NF_INET_LOCAL_OUT,
+							"what weird sends to ends of connections");
+
+	if (chain)
+		chain->priority = NF_IP_PRI_RAW;
+	nft_rule_begin(rules, "nudge");
+	nft_untrack_mark(rules, WEIR_NUDGE_MARK);
+}
+
 void nft_render_ended(struct nft_objects *o, struct nft_rules *rules)
 {
 	for (int f = 0; f < NFT_FAMILIES; f++)
@@ -66,6 +81,7 @@ void nft_render_ended(struct nft_objects *o, struct nft_rules *rules)
 	nft_objects_add_chain(o, "ended", -1, NULL);
 	render_look_up(rules);
 	nft_objects_add_chain(o, "output", NF_INET_LOCAL_OUT, "connections that were ended");
+	render_untrack(o, rules);
 	nft_rule_begin(rules, "output");
 	nft_match_ct_state(rules, NFT_STATE_BIT(IP_CT_NEW));
 	nft_verdict(rules, NFT_JUMP, "ended");

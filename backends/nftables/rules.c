@@ -374,6 +374,13 @@ void nft_reject_reset(struct nft_rules *rules)
 	nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, 0);
 }
 
+void nft_untrack_mark(struct nft_rules *rules, uint32_t mark)
+{
+	load_meta(rules, NFT_META_MARK);
+	compare(rules, NFT_CMP_EQ, &mark, sizeof(mark));
+	append(rules, "notrack");
+}
+
 void nft_addr_vmap(struct nft_rules *rules, uint8_t family, bool source, const char *map)
 {
 	struct nftnl_expr *e;

@@ -97,6 +97,8 @@ void nft_log(struct nft_rules *rules, const char *prefix, uint16_t group); /* pr
 void nft_keep_tuple(struct nft_rules *rules, uint8_t family, bool original, const char *set,
 		    uint64_t timeout_ms);
 void nft_reject_reset(struct nft_rules *rules);
+/* Packets of ours with this mark: conntrack does not follow them. */
+void nft_untrack_mark(struct nft_rules *rules, uint32_t mark);
 
 /* All of the packet, to the reader of the group at once. */
 void nft_copy(struct nft_rules *rules, uint16_t group);

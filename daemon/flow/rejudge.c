@@ -20,7 +20,7 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
-#define STEP	 4096u /* connections judged, or ended, at once */
+#define STEP	 1024u /* connections judged, or ended, at once */
 #define SUSPECTS 1024u /* more than that: a walk finds them */
 #define RETRY_MS 1000u
 
@@ -28,16 +28,16 @@ struct weir_rejudge {
 	struct weird *d;
 	uv_async_t wake;
 	uv_timer_t next;
-	int open;	   /* handles that are not closed yet */
-	bool enforced;	   /* the kernel has the world's tables */
-	bool walking;	   /* a round is under way */
-	bool failing;	   /* said so */
-	bool look_blocked; /* ask the kernel what is blocked, in this round */
-	bool any_blocked;  /* there may be some; unknown at the start: yes */
-	uint32_t place;	   /* of the walk: a change in the middle does not begin at the front */
-	uint32_t start;	   /* where the round began */
-	bool wrapped;	   /* it has been at the end since */
-	uint64_t began;	   /* us: the round's change */
+	int open;	    /* handles that are not closed yet */
+	bool enforced;	    /* the kernel has the world's tables */
+	bool walking;	    /* a round is under way */
+	bool failing, mute; /* said so: cannot end them; cannot tell their ends */
+	bool look_blocked;  /* ask the kernel what is blocked, in this round */
+	bool any_blocked;   /* there may be some; unknown at the start: yes */
+	uint32_t place;	    /* of the walk: a change in the middle does not begin at the front */
+	uint32_t start;	    /* where the round began */
+	bool wrapped;	    /* it has been at the end since */
+	uint64_t began;	    /* us: the round's change */
 	uint64_t round_ended;
 	struct weir_ending *doomed; /* STEP of them */
 	size_t n_doomed;
@@ -97,6 +97,18 @@ static void fail(struct weir_rejudge *r, const struct weir_error *err)
 	begin_round(r, RETRY_MS);
 }
 
+/* Without this they notice when they send something. */
+static void tell_ends(struct weir_rejudge *r)
+{
+	struct weir_error err = { "" };
+	int code = weir_backend_nudge(r->d->backend, r->doomed, r->n_doomed, &err);
+
+	if (code < 0 && !r->mute)
+		weir_log(WEIR_LOG_WARNING, "idle connections that were ended are not told", "error",
+			 err.text, NULL);
+	r->mute = code < 0;
+}
+
 static int end_doomed(struct weir_rejudge *r)
 {
 	struct weir_error err = { "" };
@@ -104,10 +116,11 @@ static int end_doomed(struct weir_rejudge *r)
 
 	if (r->n_doomed)
 		code = weir_backend_end(r->d->backend, r->doomed, r->n_doomed, &err);
-	if (code == 0) {
+	if (code == 0 && r->n_doomed) {
+		tell_ends(r);
 		r->stats.ended += r->n_doomed;
 		r->round_ended += r->n_doomed;
-		r->any_blocked |= r->n_doomed != 0;
+		r->any_blocked = true;
 		r->failing = false;
 	}
 	r->n_doomed = 0;

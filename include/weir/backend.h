@@ -137,6 +137,10 @@ int weir_backend_verify(struct weir_backend *b, const struct weir_addr *addr,
  * in between revives one. A few thousand at a time. -EOPNOTSUPP: the backend cannot. */
 int weir_backend_end(struct weir_backend *b, const struct weir_ending *endings, size_t n,
 		     struct weir_error *err);
+/* Tell the ends of those that were ended, as far as they can be told: TCP is reset at
+ * once and not only when an end sends again. */
+int weir_backend_nudge(struct weir_backend *b, const struct weir_ending *endings, size_t n,
+		       struct weir_error *err);
 int weir_backend_release(struct weir_backend *b, const struct weir_ending *endings, size_t n,
 			 struct weir_error *err);
 int weir_backend_blocked(struct weir_backend *b,

@@ -130,6 +130,11 @@ def blocked(node):
                    for s in ("ended4", "ended6"))
     return text.count("expires")
 
+def sockets(pod):
+    """Its established TCP connections."""
+    return pod.run("ss", "-Htn", "state", "established").stdout.splitlines()
+
+
 def metric(node, name):
     text = node.host.run("curl", "-s", "http://127.0.0.1:9571/metrics").stdout
     return next(float(line.split()[1]) for line in text.splitlines() if line.startswith(name + " "))
@@ -154,7 +159,22 @@ def test_both_directions(node):
         assert client.reach(server.addr(4), PORT)
     assert metric(node, "weir_connections_ended_total") >= 8
 
-TESTS = [test_both_directions]
+def test_idle(node):
+    """Nobody sends anything: both ends are told all the same."""
+    client, server = pods(node)
+    connections = [Connection(client, server.addr(f), PORT, "tcp") for f in (4, 6)]
+    assert len(sockets(server)) == len(sockets(client)) == 2
+    node.write_manifest("deny", DENY_IN)
+    node.wait()
+    began = time.monotonic()
+    eventually(lambda: not sockets(server) and not sockets(client), 2, "both ends are gone")
+    print(f"     both ends were reset {(time.monotonic() - began) * 1000:.0f} ms after weirctl wait")
+    for c in connections:
+        c.turn(ask=False)
+        assert c.reset, c.name
+
+
+TESTS = [test_both_directions, test_idle]
 
 if __name__ == "__main__":
     main(__file__, TESTS)
