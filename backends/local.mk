@@ -77,6 +77,7 @@ backends_libbackends_a_SOURCES += \
 	backends/nftables/spoof.c \
 	backends/nftables/spoof.h \
 	backends/nftables/spoof_rules.c \
+	backends/nftables/text.c \
 	backends/nftables/verify.c
 endif
 LIBBACKENDS_LIBS = $(NFTNL_LIBS) $(MNL_LIBS)

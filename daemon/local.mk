@@ -81,6 +81,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/flow/seen.h \
 	daemon/flow/sides.c \
 	daemon/flow/sides.h \
+	daemon/flow/spare.c \
+	daemon/flow/spare.h \
 	daemon/flow/tracker.c \
 	daemon/flow/tracker.h \
 	daemon/flows.c \

@@ -51,10 +51,8 @@ static struct weir_flow_name *name_of(struct weir_annotator *a, const struct wei
 	return weir_flow_name_get(&a->names, pod, node);
 }
 
-/* As the forward hook saw it: the initiator before SNAT, the responder after
- * DNAT. */
-static struct weir_connection connection_of(const struct weir_tuple *original,
-					    const struct weir_tuple *reply)
+struct weir_connection weir_annotate_connection(const struct weir_tuple *original,
+						const struct weir_tuple *reply)
 {
 	return (struct weir_connection){
 		.src = original->src,
@@ -94,7 +92,7 @@ static void judge_by(const struct weir_world *world, const struct weir_compiler 
 void weir_annotate_judge(const struct weir_world *world, const struct weir_tuple *original,
 			 const struct weir_tuple *reply, struct weir_judgement *ret)
 {
-	struct weir_connection c = connection_of(original, reply);
+	struct weir_connection c = weir_annotate_connection(original, reply);
 
 	judge_by(world, world->compiler, &c, ret);
 }
@@ -102,7 +100,7 @@ void weir_annotate_judge(const struct weir_world *world, const struct weir_tuple
 static void judge(const struct weir_annotator *a, const struct weir_compiler *compiler,
 		  const struct weir_flow *flow, struct weir_judgement *ret)
 {
-	struct weir_connection c = connection_of(&flow->original, &flow->reply);
+	struct weir_connection c = weir_annotate_connection(&flow->original, &flow->reply);
 
 	judge_by(a->world, compiler, &c, ret);
 }

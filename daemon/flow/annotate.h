@@ -40,6 +40,10 @@ bool weir_annotate_allowed(struct weir_annotator *a, const struct weir_flow *flo
 /* A packet that the kernel dropped. */
 void weir_annotate_denied(struct weir_annotator *a, const struct weir_flow *flow,
 			  struct weir_annotation *ret);
+/* As the forward hook saw its first packet: the initiator before SNAT, the responder
+ * after DNAT. */
+struct weir_connection weir_annotate_connection(const struct weir_tuple *original,
+						const struct weir_tuple *reply);
 /* What the tables say of such a connection; the node's own ones are exempt as they
  * are in the kernel. */
 void weir_annotate_judge(const struct weir_world *world, const struct weir_tuple *original,

@@ -15,6 +15,7 @@
 
 #include "daemon/flow/annotate.h"
 #include "daemon/flow/pipeline.h"
+#include "daemon/flow/spare.h"
 #include "daemon/flow/tracker.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
@@ -76,12 +77,16 @@ static void judge_track(void *data, struct weir_track *track)
 	struct weir_ending e = { .original = weir_track_original(track),
 				 .reply = weir_track_reply(track),
 				 .id = track->id };
+	struct weir_connection c;
 	struct weir_judgement j;
 
 	if (track->state != WEIR_TRACK_LIVE || track->superseded)
 		return;
 	weir_annotate_judge(&r->d->world, &e.original, &e.reply, &j);
 	if (j.verdict != WEIR_DENIED)
+		return;
+	c = weir_annotate_connection(&e.original, &e.reply);
+	if (weir_flow_spared(&r->d->world, &c, &track->annotation, &j))
 		return;
 	weir_pipeline_ended(r->d->pipeline, track, &j);
 	r->doomed[r->n_doomed++] = e;

@@ -20,6 +20,20 @@ static void add_policy(struct weir_flow_side_key *key, const struct weir_policy 
 		(struct weir_record_policy){ policy->kind, policy->namespace_, policy->name };
 }
 
+uint32_t weir_flow_rule_names(const struct weir_rule *rule)
+{
+	uint32_t names = 0;
+
+	for (uint16_t i = 0; i < rule->n_peers; i++) {
+		const struct weir_peer *p = &rule->peers[i];
+
+		for (uint16_t k = 0; p->kind == WEIR_PEER_DOMAINS && k < p->n_names; k++)
+			names = (names * 31 + weir_hash_bytes(p->names[k], strlen(p->names[k]))) |
+				1;
+	}
+	return names;
+}
+
 /* Padding is 0, so that equal keys are equal memory. Returns its length. */
 static unsigned make_key(const struct weir_decision *d, struct weir_flow_side_key *key)
 {
@@ -32,6 +46,7 @@ static unsigned make_key(const struct weir_decision *d, struct weir_flow_side_ke
 	if (rule) {
 		key->rule = rule->index;
 		key->rule_name = rule->name;
+		key->names = weir_flow_rule_names(rule);
 		key->tier = rule->policy->tier;
 		add_policy(key, rule->policy);
 	} else if (d->reason == WEIR_REASON_ISOLATED && d->ruleset) {

@@ -9,6 +9,7 @@
 struct weir_flow_side_key {
 	const char *rule_name; /* interned */
 	int32_t rule;
+	uint32_t names; /* fingerprint of the names of domains among the rule's peers, 0: none */
 	uint16_t n_policies, n_more;
 	uint8_t verdict, reason, tier;
 	struct weir_record_policy
@@ -33,6 +34,9 @@ struct weir_flow_verdicts {
 	struct weir_flow_side *sides;
 	struct weir_flow_sides *pairs;
 };
+
+/* Of its peers: 0 when none is a name, else never 0. */
+uint32_t weir_flow_rule_names(const struct weir_rule *rule);
 
 /* One reference, or NULL when memory is short. Equal decisions, equal pointer. */
 struct weir_flow_sides *weir_flow_sides_get(struct weir_flow_verdicts *v, struct weir_pool *pool,
