@@ -84,7 +84,7 @@ static int ask_history(struct weirctl *ctl, const struct flow_filter *filter, do
 
 static void show(struct follow *f, const cJSON *record, const char *text, size_t len)
 {
-	if (f->ctl->format == WEIRCTL_TABLE)
+	if (weirctl_for_people(f->ctl))
 		flow_line(&f->lines, record);
 	else
 		printf("%.*s\n", (int)len, text);
@@ -133,7 +133,7 @@ static void on_connected(void *data, bool yes)
 {
 	struct follow *f = data;
 
-	if (f->ctl->format == WEIRCTL_TABLE && f->was_connected && yes != f->connected)
+	if (weirctl_for_people(f->ctl) && f->was_connected && yes != f->connected)
 		flow_note(&f->lines, yes ? "weird is back" : "weird has gone; waiting for it");
 	f->connected = yes;
 	f->was_connected = true;

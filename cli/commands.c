@@ -23,7 +23,7 @@ const struct weirctl_command weirctl_commands[] = {
 	{ "endpoints", "pods of this node, and whether policy is enforced on them", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE) | WEIRCTL_BIT(WEIRCTL_UNMANAGED), weirctl_endpoints },
 	{ "policies", "policies, how many local pods each selects, and what was refused", NULL, NULL,
-	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_policies },
+	  WEIRCTL_BIT(WEIRCTL_NAMESPACE) | WEIRCTL_BIT(WEIRCTL_STAGED), weirctl_policies },
 	{ "identities", "the numbers that stand for labels and prefixes", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_NAMESPACE), weirctl_identities },
 	{ "names", "what the names in policies stand for, and for how long", NULL, NULL,

@@ -49,7 +49,7 @@ int weirctl_show_list(struct weirctl *ctl, const struct weirctl_list *list, stru
 	items = cJSON_GetObjectItemCaseSensitive(result, list->flag ?: list->method);
 	if (ctl->values[WEIRCTL_NAMESPACE])
 		keep_namespace(items, ctl->values[WEIRCTL_NAMESPACE]);
-	if (ctl->format == WEIRCTL_TABLE)
+	if (weirctl_for_people(ctl))
 		r = print_table(ctl, list, result, items, err);
 	else
 		r = weirctl_print(ctl, result, NULL, err);

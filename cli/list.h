@@ -17,4 +17,7 @@ struct weirctl_list {
 	void (*after)(const struct weirctl *ctl, const cJSON *result);
 };
 
+/* staged.c: for "policies --staged" */
+extern const struct weirctl_list weirctl_staged_list;
+
 int weirctl_show_list(struct weirctl *ctl, const struct weirctl_list *list, struct weir_error *err);

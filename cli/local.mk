@@ -43,6 +43,7 @@ cli_libcli_a_SOURCES = \
 	cli/simulate/flows.c \
 	cli/simulate/simulate.h \
 	cli/simulate/text.c \
+	cli/staged.c \
 	cli/table.c \
 	cli/table.h \
 	cli/weirctl.h \

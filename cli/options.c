@@ -12,7 +12,7 @@
 
 /* clang-format off */
 const struct weirctl_option weirctl_options[WEIRCTL_OPTION_MAX] = {
-	[WEIRCTL_OUTPUT] = { "output", 'o', "table|json|yaml", "how to print (table)" },
+	[WEIRCTL_OUTPUT] = { "output", 'o', "table|wide|json|yaml", "how to print (table)" },
 	[WEIRCTL_SOCKET] = { "socket", 0, "PATH", "socket of weird (" WEIR_RPC_SOCKET_DEFAULT ")" },
 	[WEIRCTL_HELP] = { "help", 'h', NULL, "this text; of a command, its options" },
 	[WEIRCTL_VERSION] = { "version", 'V', NULL, "version and features" },
@@ -33,6 +33,7 @@ const struct weirctl_option weirctl_options[WEIRCTL_OPTION_MAX] = {
 	[WEIRCTL_TIMEOUT] = { "timeout", 0, "DURATION", "give up after so long (30s)" },
 	[WEIRCTL_FLOWS] = { "flows", 0, "FILE", "recorded flows: lines of flows -o json; - is stdin" },
 	[WEIRCTL_WITHOUT] = { "without", 0, "POLICY", "as if KIND/[NAMESPACE/]NAME, ... were deleted" },
+	[WEIRCTL_STAGED] = { "staged", 0, NULL, "what the staged ones would have changed" },
 	[WEIRCTL_ROOT] = { "root", 0, "DIR", "look at the node whose root is there (/)" },
 };
 /* clang-format on */
@@ -42,6 +43,7 @@ static const unsigned global_options = WEIRCTL_BIT(WEIRCTL_OUTPUT) | WEIRCTL_BIT
 
 static const char *const formats[] = {
 	[WEIRCTL_TABLE] = "table",
+	[WEIRCTL_WIDE] = "wide",
 	[WEIRCTL_JSON] = "json",
 	[WEIRCTL_YAML] = "yaml",
 };
@@ -165,7 +167,7 @@ static int read_format(struct weirctl *ctl, struct weir_error *err)
 			return 0;
 		}
 	}
-	return weir_error_set(err, EINVAL, "--output \"%s\": want table, json or yaml", name);
+	return weir_error_set(err, EINVAL, "--output \"%s\": want table, wide, json or yaml", name);
 }
 
 static int check_allowed(const struct weirctl *ctl, const struct weirctl_command *command,

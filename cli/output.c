@@ -49,6 +49,7 @@ int weirctl_print(const struct weirctl *ctl, const cJSON *result,
 
 	switch (ctl->format) {
 	case WEIRCTL_TABLE:
+	case WEIRCTL_WIDE:
 		table(ctl, result);
 		return 0;
 	case WEIRCTL_YAML:

@@ -36,6 +36,7 @@ enum weirctl_option_id {
 	WEIRCTL_ROOT,
 	WEIRCTL_FLOWS,
 	WEIRCTL_WITHOUT,
+	WEIRCTL_STAGED,
 	WEIRCTL_OPTION_MAX
 };
 
@@ -49,7 +50,7 @@ struct weirctl_option {
 };
 extern const struct weirctl_option weirctl_options[WEIRCTL_OPTION_MAX];
 
-enum weirctl_format { WEIRCTL_TABLE, WEIRCTL_JSON, WEIRCTL_YAML, WEIRCTL_FORMAT_MAX };
+enum weirctl_format { WEIRCTL_TABLE, WEIRCTL_WIDE, WEIRCTL_JSON, WEIRCTL_YAML, WEIRCTL_FORMAT_MAX };
 
 struct weirctl {
 	const char *values[WEIRCTL_OPTION_MAX]; /* as given; "" for one without argument; NULL: not
@@ -106,6 +107,12 @@ int weirctl_call_text(const struct weirctl *ctl, const char *method, cJSON *para
 		      char **ret_text, cJSON **ret, int *ret_code, struct weir_error *err);
 
 /* --- output.c ------------------------------------------------------------------ */
+
+/* Is it for a person? WIDE says more where a command has more to say. */
+static inline bool weirctl_for_people(const struct weirctl *ctl)
+{
+	return ctl->format == WEIRCTL_TABLE || ctl->format == WEIRCTL_WIDE;
+}
 
 /* In the format that was asked for; table draws the result for a person.
  * Returns 0 or -errno. */

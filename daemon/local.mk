@@ -71,6 +71,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/flow/follow.c \
 	daemon/flow/follow.h \
 	daemon/flow/hash.h \
+	daemon/flow/hits.c \
+	daemon/flow/hits.h \
 	daemon/flow/names.c \
 	daemon/flow/names.h \
 	daemon/flow/pipeline.c \
@@ -90,6 +92,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/http/http.c \
 	daemon/http/http.h \
 	daemon/http/metrics.c \
+	daemon/http/policies.c \
 	daemon/kube/backoff.c \
 	daemon/kube/backoff.h \
 	daemon/kube/base64.c \
@@ -138,6 +141,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/query/endpoints.c \
 	daemon/query/explain.c \
 	daemon/query/flows.c \
+	daemon/query/hits.c \
 	daemon/query/identities.c \
 	daemon/query/json.c \
 	daemon/query/methods.c \
@@ -207,8 +211,10 @@ daemon_libweird_a_SOURCES = \
 
 if WEIR_HAVE_TESTS
 check_PROGRAMS += tests/unit/daemon/flow/exact tests/unit/daemon/flow/follow \
+	tests/unit/daemon/flow/hits \
 	tests/unit/daemon/flow/pipeline
-TESTS += tests/unit/daemon/flow/exact tests/unit/daemon/flow/follow tests/unit/daemon/flow/pipeline
+TESTS += tests/unit/daemon/flow/exact tests/unit/daemon/flow/follow tests/unit/daemon/flow/hits \
+	tests/unit/daemon/flow/pipeline
 tests_unit_daemon_flow_exact_SOURCES = tests/unit/backends/flow/traffic.h \
 	tests/unit/daemon/flow/exact.c tests/unit/daemon/flow/fakes.c \
 	tests/unit/daemon/flow/fakes.h
@@ -217,6 +223,8 @@ tests_unit_daemon_flow_exact_LDADD = $(LIBDAEMON) $(LIBBACKENDS) $(LIBWEIR) $(MN
 tests_unit_daemon_flow_follow_SOURCES = tests/unit/daemon/flow/fakes.c \
 	tests/unit/daemon/flow/fakes.h tests/unit/daemon/flow/follow.c
 tests_unit_daemon_flow_follow_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
+tests_unit_daemon_flow_hits_SOURCES = tests/unit/daemon/flow/hits.c
+tests_unit_daemon_flow_hits_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
 tests_unit_daemon_flow_pipeline_SOURCES = tests/unit/daemon/flow/fakes.c \
 	tests/unit/daemon/flow/fakes.h tests/unit/daemon/flow/pipeline.c
 tests_unit_daemon_flow_pipeline_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)

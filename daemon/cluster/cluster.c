@@ -257,6 +257,7 @@ int weir_cluster_set_policy(struct weir_cluster *c, struct weir_policy *policy)
 
 	if (r <= 0)
 		return r;
+	policy->form = ++c->forms;
 	c->n_staged += is_staged(policy);
 	c->n_staged -= is_staged(old);
 	weir_cluster_take_back(c, WEIR_OBJECT_POLICY, old);

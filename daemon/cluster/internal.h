@@ -26,13 +26,14 @@ struct weir_local {
 struct weir_cluster {
 	struct weir_pool *pool;
 	struct weir_compiler *compiler;
-	struct weir_compiler *staged; /* lend.c; NULL: there is none now */
-	uint32_t n_staged;	      /* policies */
+	struct weir_compiler *staged;		      /* lend.c; NULL: there is none now */
+	uint32_t n_staged;			      /* policies */
 	const char *node;			      /* interned; NULL: not told */
 	struct weir_registry tables[WEIR_OBJECT_MAX]; /* as the source has them */
 	struct weir_registry locals;		      /* the first of each name */
 	struct weir_addresses nodes_by_addr, services_by_addr;
 	uint64_t clock;	  /* of claims to addresses */
+	uint64_t forms;	  /* of policies */
 	uint64_t listing; /* the time of all that a list tells; 0: no list is coming in */
 	struct weir_policy *isolation; /* of pods that the source does not know; made when needed */
 	const struct weir_labels *isolated; /* what it selects */

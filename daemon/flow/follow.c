@@ -36,6 +36,7 @@ static void count_record(void *data, struct weir_record *record)
 	bool counts = record->type == WEIR_RECORD_OPEN || record->type == WEIR_RECORD_DENIED;
 	struct weir_follow *f = data;
 
+	weir_hits_count(f->hits, record);
 	if (f->emit(f->data, record) == 0)
 		f->stats.records[record->type]++;
 	else if (record->type == WEIR_RECORD_GAP)
@@ -64,9 +65,13 @@ int weir_follow_init(struct weir_follow *f, const struct weir_pipeline_config *c
 	weir_annotator_init(&f->annotator, world);
 	r = weir_tracker_new(config->max_connections, &f->tracker);
 	if (r == 0)
+		r = weir_hits_new(world->pool, &f->hits);
+	if (r == 0)
 		r = weir_denied_new(&denied, &f->denied);
-	if (r < 0)
+	if (r < 0) {
+		weir_hits_free(&f->hits);
 		weir_tracker_free(&f->tracker);
+	}
 	return r;
 }
 
@@ -435,5 +440,6 @@ void weir_follow_done(struct weir_follow *f)
 	emit_gap(f, WEIR_LOSS_CONNTRACK, &f->fresh);
 	for (int i = 0; i < WEIR_LOSS_MAX; i++)
 		emit_gap(f, i, &f->other[i]);
+	weir_hits_free(&f->hits);
 	weir_annotator_done(&f->annotator);
 }

@@ -9,6 +9,7 @@
  */
 #include "daemon/flow/annotate.h"
 #include "daemon/flow/denied.h"
+#include "daemon/flow/hits.h"
 #include "daemon/flow/pipeline.h"
 #include "daemon/flow/tracker.h"
 
@@ -21,6 +22,7 @@ struct weir_follow {
 	struct weir_annotator annotator;
 	struct weir_tracker *tracker;
 	struct weir_denied *denied;
+	struct weir_hits *hits;
 	int (*emit)(void *data, struct weir_record *record);
 	void *data;
 	/* A connection lives that the tables deny; NULL: nobody is interested. */

@@ -362,6 +362,11 @@ int weir_pipeline_start(struct weir_pipeline *p, struct weir_flow_source *source
 	return 0;
 }
 
+struct weir_hits *weir_pipeline_hits(struct weir_pipeline *p)
+{
+	return p->follow.hits;
+}
+
 void weir_pipeline_stop(struct weir_pipeline **p)
 {
 	struct weir_pipeline *old = weir_take(*p);

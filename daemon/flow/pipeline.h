@@ -12,6 +12,7 @@
 #include "daemon/world.h"
 #include "weir/flow.h"
 
+struct weir_hits;
 struct weir_pipeline;
 struct weir_track; /* tracker.h */
 
@@ -64,4 +65,6 @@ struct weir_pipeline_stats {
 	uint64_t denied_packets, denied_connections;
 	uint64_t policy_race; /* denied by the kernel, allowed by the tables of a moment later */
 };
+/* How often each rule decided; with the world's lock held. */
+struct weir_hits *weir_pipeline_hits(struct weir_pipeline *p);
 void weir_pipeline_stats(struct weir_pipeline *p, struct weir_pipeline_stats *ret);

@@ -47,6 +47,7 @@ static unsigned make_key(const struct weir_decision *d, struct weir_flow_side_ke
 		key->rule = rule->index;
 		key->rule_name = rule->name;
 		key->names = weir_flow_rule_names(rule);
+		key->form = rule->policy->form;
 		key->tier = rule->policy->tier;
 		add_policy(key, rule->policy);
 	} else if (d->reason == WEIR_REASON_ISOLATED && d->ruleset) {
@@ -120,6 +121,7 @@ static void fill_side(const struct weir_flow_side *side, struct weir_record_side
 	ret->verdict = side->key.verdict;
 	ret->reason = side->key.reason;
 	ret->tier = side->key.tier;
+	ret->form = side->key.form;
 	ret->rule = side->key.rule;
 	ret->rule_name = side->key.rule_name;
 	ret->n_policies = side->key.n_policies;

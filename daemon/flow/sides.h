@@ -8,6 +8,7 @@
 
 struct weir_flow_side_key {
 	const char *rule_name; /* interned */
+	uint64_t form;	       /* of the rule's policy */
 	int32_t rule;
 	uint32_t names; /* fingerprint of the names of domains among the rule's peers, 0: none */
 	uint16_t n_policies, n_more;

@@ -4,6 +4,8 @@
  * /metrics, /healthz and /readyz. Runs in the main loop: no thread, no lock of
  * its own.
  */
+#include <stdio.h>
+
 #include "weir/error.h"
 
 struct weird;
@@ -18,5 +20,7 @@ void weir_http_stop(struct weir_http **http);
 
 /* malloc'd body and its HTTP status; NULL when memory is short. */
 char *weir_page_metrics(struct weird *d, unsigned *ret_status);
+/* policies.c: what the flow thread counted of policies, for the metrics. */
+void weir_http_print_policies(struct weird *d, FILE *out);
 char *weir_page_healthz(struct weird *d, unsigned *ret_status);
 char *weir_page_readyz(struct weird *d, unsigned *ret_status);

@@ -297,6 +297,8 @@ char *weir_page_metrics(struct weird *d, unsigned *ret_status)
 		last = m->name;
 		print_metric(out, &s, m);
 	}
+	if (d->pipeline)
+		weir_http_print_policies(d, out);
 	if (d->report)
 		print_report(d->report, out);
 	if (d->keeper)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Method "policies": what is in force here, on how many pods, and what was refused. */
+/* Method "policies": what is in force here, on how many pods, how often it decided,
+ * and what was refused; of staged ones, what they would have changed. */
 #include "daemon/query/query.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #include "daemon/cluster/cluster.h"
+#include "daemon/flow/hits.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/source/source.h"
 #include "weir/cleanup.h"
@@ -81,26 +83,61 @@ static cJSON *describe(const struct weird *d, const struct weir_policy *policy)
 	cJSON_AddBoolToObject(item, "staged", policy->staged);
 	cJSON_AddNumberToObject(item, "generation", (double)policy->generation);
 	add_warnings(item, policy);
+	weir_query_add_hits(item, d, policy);
 	return item;
+}
+
+static void add_policies(const struct weird *d, const struct list *list, cJSON *result)
+{
+	cJSON *array = cJSON_AddArrayToObject(result, "policies");
+
+	for (size_t i = 0; i < list->n; i++)
+		cJSON_AddItemToArray(array, describe(d, list->items[i]));
+}
+
+static void add_staged(const struct weird *d, const struct list *list, cJSON *result)
+{
+	cJSON *array = cJSON_AddArrayToObject(result, "staged");
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->items[i]->staged)
+			weir_query_append_staged(array, d, list->items[i]);
+	}
+	weir_query_append_staged(array, d, NULL);
+}
+
+static void add_since(const struct weird *d, cJSON *result)
+{
+	struct weir_hits_stats stats = { 0 };
+
+	cJSON_AddNumberToObject(result, "since", (double)d->started);
+	if (d->pipeline)
+		weir_hits_stats(weir_pipeline_hits(d->pipeline), &stats);
+	cJSON_AddNumberToObject(result, "uncounted",
+				(double)(stats.uncounted + stats.uncounted_changes));
 }
 
 void weir_query_policies(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
 {
+	bool staged = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(params, "staged"));
 	WEIR_AUTO_FREE const struct weir_policy **items = NULL;
-	cJSON *result = cJSON_CreateObject(), *array, *source;
+	cJSON *result = cJSON_CreateObject(), *source;
 	struct weir_cluster_counts counts;
 	struct list list;
 
-	array = cJSON_AddArrayToObject(result, "policies");
 	pthread_mutex_lock(&d->world.lock);
+	weir_query_sweep_hits(d);
 	weir_cluster_counts(d->world.cluster, &counts);
 	items = calloc(counts.policies + 1, sizeof(*items));
 	list = (struct list){ items, 0, items ? counts.policies : 0 };
 	weir_cluster_each_policy(d->world.cluster, collect, &list);
 	if (list.n)
 		qsort(items, list.n, sizeof(*items), compare);
-	for (size_t i = 0; i < list.n; i++)
-		cJSON_AddItemToArray(array, describe(d, items[i]));
+	if (staged)
+		add_staged(d, &list, result);
+	else
+		add_policies(d, &list, result);
+	add_since(d, result);
 	pthread_mutex_unlock(&d->world.lock);
 
 	source = d->source ? d->source->ops->status(d->source) : NULL;

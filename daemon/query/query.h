@@ -40,6 +40,17 @@ int weir_query_text(const cJSON *params, const char *key, struct weir_rpc_reply 
 int weir_query_number(const cJSON *params, const char *key, double max, double fallback,
 		      struct weir_rpc_reply *reply, double *ret);
 
+/* --- hits.c: of policies, with the world's lock held ------------------------ */
+
+/* "hits": how often each of its rules decided. */
+void weir_query_add_hits(cJSON *item, const struct weird *d, const struct weir_policy *policy);
+/* What a staged policy would have changed; NULL: what enforced ones would decide
+ * otherwise because of staged ones. */
+void weir_query_append_staged(cJSON *array, const struct weird *d,
+			      const struct weir_policy *policy);
+/* Forgets what was counted of policies that are no more. */
+void weir_query_sweep_hits(struct weird *d);
+
 /* --- words.c ---------------------------------------------------------------- */
 
 /* The rule as a person would say it: "from pods app=web in namespaces team=a

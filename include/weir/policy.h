@@ -97,6 +97,7 @@ struct weir_policy {
 	const char *namespace_; /* NULL: cluster-wide */
 	const char *name;
 	int64_t generation; /* metadata.generation, 0 when absent */
+	uint64_t form;	    /* set by the daemon: another one each time that it is another */
 	int32_t priority;   /* cluster-wide: lower comes first */
 	uint8_t tier;
 	bool staged;			   /* annotation weir.dev/mode: staged */

@@ -58,6 +58,7 @@ struct weir_record_side {
 	uint8_t verdict;       /* weir_verdict */
 	uint8_t reason;	       /* weir_reason */
 	uint8_t tier;	       /* weir_tier, of the rule */
+	uint64_t form;	       /* weir_policy.form, of the rule's; not on the wire */
 	int32_t rule;	       /* index of the rule in its policy, -1: no rule */
 	const char *rule_name; /* NULL: none */
 	uint16_t n_policies;   /* the one that decided, or those that isolate */

@@ -45,6 +45,61 @@ def test_would_deny(node):
     assert "would be denied" in text and "shop/db" in text, text
 
 
+def test_the_sum_of_what_would_change(node):
+    web, db = pods(node)
+    node.write_manifest("db", policy("db", "staged"))
+    node.write_manifest("web", policy("web", "staged", podSelector={"matchLabels": {"app": "web"}}))
+    node.wait()
+    for _ in range(3):
+        assert web.reach(db.addr(4), 5432)
+    eventually(lambda: len(records(node, staged="denied")) == 3, what="the records")
+    answer = {s["name"]: s for s in node.query("policies", "--staged")["staged"]}
+    assert set(answer) == {"db", "web"}, answer
+    assert (answer["db"]["denied"], answer["db"]["allowed"]) == (3, 0), answer
+    assert (answer["web"]["denied"], answer["web"]["allowed"]) == (0, 0), answer
+    change, = answer["db"]["changes"]
+    assert change["source"]["pod"] == "web" and change["destination"]["pod"] == "db", change
+    assert (change["port"], change["connections"], change["verdict"]) == (5432, 3, "denied")
+    text = node.weirctl("policies", "--staged").stdout
+    assert "would be denied   shop/web -> shop/db TCP 5432, ingress: 3 times" in text, text
+    node.remove_manifest("db")
+    node.wait()
+    assert {s["name"] for s in node.query("policies", "--staged")["staged"]} == {"web"}
+
+
+def test_rule_hits(node):
+    web, db = pods(node)
+    rules = policy("db", port=5432)
+    rules["spec"]["ingress"].append({"ports": [{"protocol": "TCP", "port": 6000}]})
+    node.write_manifest("db", rules)
+    node.wait()
+
+    def hits():
+        return node.query("policies")["policies"][0]["hits"]
+
+    for _ in range(3):
+        assert web.reach(db.addr(4), 5432)
+    for _ in range(2):
+        assert not web.reach(db.addr(4), 1, timeout=0.3)
+    eventually(lambda: hits()["connections"] == 5, what="the counts")
+    assert [r["connections"] for r in hits()["ingress"]] == [3, 0], hits()
+    assert hits()["isolated"] == {"ingress": 2, "egress": 0} and hits()["unused"] == 1, hits()
+    assert hits()["last"], hits()
+    wide = node.weirctl("policies", "-o", "wide").stdout
+    assert "UNUSED RULES" in wide, wide
+    assert "unused    NetworkPolicy shop/db: ingress[1]\n" in wide, wide
+    assert "decided   NetworkPolicy shop/db: ingress[0] 3 connections\n" in wide, wide
+    metrics = node.host.run("curl", "-s", "http://127.0.0.1:9571/metrics").stdout
+    assert ('weir_policy_connections_total{kind="NetworkPolicy",namespace="shop",policy="db",'
+            'direction="ingress"} 5\n') in metrics, metrics
+    rules["spec"]["ingress"].reverse()  # an edit: what rule 0 did was done by another rule
+    node.write_manifest("db", rules)
+    node.wait()
+    assert [r["connections"] for r in hits()["ingress"]] == [0, 0], hits()
+    assert web.reach(db.addr(4), 5432)
+    eventually(lambda: [r["connections"] for r in hits()["ingress"]] == [0, 1], what="the counts")
+
+
 def test_would_allow_and_the_same(node):
     web, db = pods(node)
     node.write_manifest("deny", policy("deny"))
@@ -83,5 +138,6 @@ def test_survives_a_restart(node):
 
 
 if __name__ == "__main__":
-    main(__file__, [test_would_deny, test_would_allow_and_the_same,
+    main(__file__, [test_would_deny, test_the_sum_of_what_would_change, test_rule_hits,
+                    test_would_allow_and_the_same,
                     test_enforced_then_staged_again, test_survives_a_restart])

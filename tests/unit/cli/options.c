@@ -53,7 +53,7 @@ static void test_refused(void **state)
 		{ "status --bogus", "--bogus" },
 		{ "status --from a/b", "status has no option --from" },
 		{ "flows --last", "--last wants a value" },
-		{ "status -o xml", "want table, json or yaml" },
+		{ "status -o xml", "want table, wide, json or yaml" },
 		{ "status now", "what is \"now\"?" },
 	};
 	const struct weirctl_command *command;
