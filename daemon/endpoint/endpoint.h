@@ -24,8 +24,9 @@ struct weir_endpoint {
 	char *mac;	   /* of the pod's interface, NULL: not known */
 	size_t n_addrs;
 	struct weir_addr *addrs;
-	int64_t added;	   /* seconds since the epoch */
-	uint64_t realised; /* generation that the kernel enforces for it; 0: not yet */
+	int64_t added;	     /* seconds since the epoch */
+	uint32_t host_index; /* of host_ifname, as it was looked up last; 0: not yet */
+	uint64_t realised;   /* generation that the kernel enforces for it; 0: not yet */
 	struct weir_endpoint *next;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Called by each run of the reconciler. The kernel is asked when endpoints have
- * come or gone, or adopted pods have, and in each full run; else the list is as
- * it was. Main thread.
+ * Called by each run of the reconciler. The kernel is asked about endpoints and
+ * adopted pods that are new, and about all of them in a full run or when it told
+ * that one of their links has changed; else the list is as it was. Main thread.
  */
 #include "daemon/reconcile/interfaces.h"
 
@@ -28,7 +28,8 @@ struct weir_interfaces {
 	struct weird *d;
 	uint64_t version;    /* of the endpoints that the list was made of */
 	uint64_t node_addrs; /* version of the node's addresses, as they were told of last */
-	bool stale;
+	bool stale;	     /* the list is to be made anew */
+	bool moved;	     /* and the kernel asked about each link */
 	struct adopted *adopted;
 	size_t n_adopted;
 };
@@ -114,16 +115,25 @@ static bool of_one_pod(const struct weir_endpoint *a, const struct weir_endpoint
 			  strcmp(a->uid ?: "", b->uid ?: "") == 0);
 }
 
-/* A pod with several interfaces may say any of its addresses on each. */
-static void add_endpoint(const struct weird *d, struct weir_links *links, struct list *l,
-			 const struct weir_endpoint *ep)
+static uint32_t look_up(struct weir_links *links, const struct weir_endpoint *ep)
 {
-	struct weir_interface made, *i;
 	struct weir_link host;
 
 	if (!ep->host_ifname || !weir_endpoint_alive(ep) ||
 	    weir_links_by_name(links, ep->host_ifname, &host) < 0 || !host.pair)
+		return 0;
+	return host.index;
+}
+
+/* A pod with several interfaces may say any of its addresses on each. */
+static void add_endpoint(const struct weird *d, struct list *l, const struct weir_endpoint *ep)
+{
+	struct weir_link host = { .index = ep->host_index };
+	struct weir_interface made, *i;
+
+	if (!ep->host_index)
 		return;
+	strncpy(host.name, ep->host_ifname, sizeof(host.name) - 1);
 	made = from_link(&host, ep->namespace_, ep->pod);
 	made.has_mac = parse_mac(ep->mac, made.mac);
 	if (!made.has_mac)
@@ -229,9 +239,11 @@ static bool make_list(struct weir_interfaces *t, struct weir_links *links)
 	struct list l = { 0 };
 	bool others;
 
-	for (const struct weir_endpoint *ep = weir_endpoints_first(t->d->endpoints); ep;
-	     ep = ep->next)
-		add_endpoint(t->d, links, &l, ep);
+	for (struct weir_endpoint *ep = weir_endpoints_first(t->d->endpoints); ep; ep = ep->next) {
+		if (!ep->host_index || t->moved)
+			ep->host_index = look_up(links, ep);
+		add_endpoint(t->d, &l, ep);
+	}
 	for (size_t a = 0; a < t->n_adopted; a++) {
 		struct weir_interface *i =
 			t->adopted[a].at.index ? get(&l, &t->adopted[a].at) : NULL;
@@ -244,8 +256,8 @@ static bool make_list(struct weir_interfaces *t, struct weir_links *links)
 		return false;
 	}
 	t->version = weir_endpoints_version(t->d->endpoints);
-	t->stale = false;
-	others = take_tunnels(&t->d->world, links);
+	others = t->moved && take_tunnels(&t->d->world, links);
+	t->stale = t->moved = false;
 	return take_over(t, &l) || others;
 }
 
@@ -258,7 +270,8 @@ bool weir_interfaces_update(struct weir_interfaces *t, const struct weir_changes
 	if (!t->d->config->anti_spoofing)
 		return false;
 	t->node_addrs = t->d->world.node_addrs_version;
-	t->stale |= changes->full || t->version != weir_endpoints_version(t->d->endpoints);
+	t->moved |= changes->full;
+	t->stale |= t->moved || t->version != weir_endpoints_version(t->d->endpoints);
 	if (!t->stale && !changes->n_endpoints)
 		return others;
 	r = weir_links_open(&links);
@@ -282,6 +295,7 @@ bool weir_interfaces_heard(struct weir_interfaces *t, const struct weir_link *li
 		matters = w->interfaces[i].index == link->index &&
 			  (gone || strcmp(w->interfaces[i].name, link->name) != 0);
 	t->stale |= matters;
+	t->moved |= matters;
 	return matters;
 }
 
@@ -298,6 +312,7 @@ void weir_interfaces_identify(struct weir_endpoint *ep)
 	if (name) {
 		free(ep->host_ifname);
 		ep->host_ifname = name;
+		ep->host_index = host.index;
 	}
 	if (pod.has_mac && asprintf(&mac, "%02x:%02x:%02x:%02x:%02x:%02x", pod.mac[0], pod.mac[1],
 				    pod.mac[2], pod.mac[3], pod.mac[4], pod.mac[5]) > 0) {
@@ -391,7 +406,7 @@ int weir_interfaces_new(struct weird *d, struct weir_interfaces **ret)
 	if (!t)
 		return -ENOMEM;
 	t->d = d;
-	t->stale = true;
+	t->stale = t->moved = true;
 	*ret = t;
 	return 0;
 }
