@@ -50,6 +50,8 @@ void nft_render_stable(const struct nft *n, struct nft_objects *o, struct nft_ru
 	nft_render_skeleton(n->nflog_group, o, rules);
 	if (nft_model_listens(&n->model))
 		nft_render_answers(n->answer_group, o, rules);
+	if (n->dialled)
+		nft_render_dialled(o, rules);
 }
 
 void nft_write_answers(struct nft *n, const struct nft_model *next, struct nft_batch *b)

@@ -60,6 +60,33 @@ static void render_reset(struct nft_rules *rules)
 	nft_verdict(rules, NF_DROP, NULL);
 }
 
+/*
+ * A reset that is made behind DNAT of a packet that came over a bridge goes straight
+ * back to the bridge, and NAT is not undone: to the client it comes from a stranger. So TCP
+ * is reset before DNAT, too, by a chain that is there from the first time on that a
+ * connection through a Service has been ended.
+ */
+void nft_render_dialled(struct nft_objects *o, struct nft_rules *rules)
+{
+	struct nft_chain *chain = nft_objects_add_chain(o, "dialled", NF_INET_PRE_ROUTING,
+							"connections to Services that were ended");
+
+	if (chain)
+		chain->priority = NF_IP_PRI_MANGLE;
+	nft_rule_begin(rules, "dialled");
+	nft_match_ct_state(rules, NFT_STATE_BIT(IP_CT_ESTABLISHED));
+	nft_verdict(rules, NF_ACCEPT, NULL);
+	nft_rule_begin(rules, "dialled");
+	nft_match_tcp_syn(rules);
+	nft_verdict(rules, NF_ACCEPT, NULL);
+	for (int f = 0; f < NFT_FAMILIES; f++) {
+		nft_rule_begin(rules, "dialled");
+		nft_match_tuple_set(rules, nft_family(f), false, sets[f]);
+		nft_keep_tuple(rules, nft_family(f), false, sets[f], NFT_TUPLE_TIMEOUT_MS);
+		nft_reject_reset(rules);
+	}
+}
+
 /* What nudges the ends of a connection must not bring it back to life. */
 static void render_untrack(struct nft_objects *o, struct nft_rules *rules)
 {
@@ -187,11 +214,41 @@ static void write_elements(struct nft_batch *b, uint16_t type, int f,
 	nft_elements_end(&list);
 }
 
+static bool any_service(const struct weir_ending *endings, size_t count)
+{
+	struct weir_tuple tuples[TUPLES];
+
+	for (size_t i = 0; i < count; i++)
+		if (endings[i].original.protocol == WEIR_PROTO_TCP &&
+		    tuples_of(&endings[i], tuples) == TUPLES)
+			return true;
+	return false;
+}
+
+/* Linux before 5.9 cannot reject there: clients of Services are not told then. */
+static void add_dialled(struct nft *n)
+{
+	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
+	WEIR_CLEANUP(nft_objects_free) struct nft_objects o = { 0 };
+	WEIR_CLEANUP(nft_rules_free) struct nft_rules rules = { 0 };
+	struct weir_error err;
+
+	n->dialled_tried = true;
+	nft_render_dialled(&o, &rules);
+	if (!o.n_chains)
+		return;
+	nft_add_chain(&b, &o.chains[0]);
+	nft_add_rules(&b, &rules);
+	n->dialled = nft_send(n, &b, &err) == 0;
+}
+
 int nft_ended_block(struct nft *n, const struct weir_ending *endings, size_t count,
 		    struct weir_error *err)
 {
 	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
 
+	if (!n->dialled && !n->dialled_tried && any_service(endings, count))
+		add_dialled(n);
 	for (int f = 0; f < NFT_FAMILIES; f++)
 		write_elements(&b, NFT_MSG_NEWSETELEM, f, endings, count);
 	return nft_send(n, &b, err);

@@ -211,6 +211,7 @@ int nft_apply_full(struct nft *n, const struct weir_changes *changes, struct wei
 		r = nft_read_contents(&n->socket, &have, err);
 	if (r < 0)
 		return r;
+	n->dialled |= nft_find_chain(&have.objects, "dialled") != NULL;
 	usable = nft_is_usable(n, &have);
 	r = usable ? nft_put_in_force(n, &have, err) : nft_replace_table(n, err);
 	if (r == 0 && (have.next_exists || !usable))

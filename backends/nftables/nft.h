@@ -29,6 +29,7 @@ struct nft {
 	struct nft_model model; /* in force */
 	uint32_t next_key;	/* of the next ruleset version */
 	bool needs_full;
+	bool dialled, dialled_tried; /* ended.c: that chain is there; was asked for */
 	struct nft_garbage garbage;
 	struct nft_spoof_state spoof;
 	struct nft_element_counts elements;
@@ -40,6 +41,8 @@ void nft_render_answers(uint16_t group, struct nft_objects *o, struct nft_rules 
 void nft_render_stable(const struct nft *n, struct nft_objects *o, struct nft_rules *rules);
 /* they come or go with the step from the model in force to the next. */
 void nft_write_answers(struct nft *n, const struct nft_model *next, struct nft_batch *b);
+/* ended.c: resets before DNAT, there once they were needed */
+void nft_render_dialled(struct nft_objects *o, struct nft_rules *rules);
 
 /* apply.c: from the mirror, by differences */
 int nft_apply_changes(struct nft *n, const struct weir_changes *changes, struct weir_error *err);
