@@ -30,11 +30,13 @@ bench_compile_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 if WEIR_HAVE_TESTS
 POLICY_TESTS = tests/unit/policy/class tests/unit/policy/clusternetworkpolicy \
 	tests/unit/policy/compile tests/unit/policy/identity tests/unit/policy/incremental \
-	tests/unit/policy/judge tests/unit/policy/networkpolicy tests/unit/policy/objects \
+	tests/unit/policy/judge tests/unit/policy/metamorphic tests/unit/policy/networkpolicy \
+	tests/unit/policy/objects \
 	tests/unit/policy/oom tests/unit/policy/selector tests/unit/policy/trie
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 POLICY_BUILD = tests/unit/policy/build.c tests/unit/policy/build.h
+POLICY_RANDOM = tests/unit/policy/random.c tests/unit/policy/random.h $(POLICY_BUILD)
 POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_policy_class_SOURCES = tests/unit/policy/class.c $(POLICY_BUILD)
 tests_unit_policy_class_LDADD = $(POLICY_TEST_LIBS)
@@ -45,11 +47,14 @@ tests_unit_policy_compile_SOURCES = tests/unit/policy/compile.c $(POLICY_BUILD)
 tests_unit_policy_compile_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_identity_SOURCES = tests/unit/policy/identity.c $(POLICY_BUILD)
 tests_unit_policy_identity_LDADD = $(POLICY_TEST_LIBS)
-tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_BUILD) \
+tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_RANDOM) \
 	tests/unit/policy/shadow.c tests/unit/policy/shadow.h
 tests_unit_policy_incremental_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_judge_SOURCES = tests/unit/policy/judge.c $(POLICY_BUILD)
 tests_unit_policy_judge_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_metamorphic_SOURCES = tests/unit/policy/metamorphic.c $(POLICY_RANDOM) \
+	tests/unit/policy/tables.c tests/unit/policy/tables.h
+tests_unit_policy_metamorphic_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_networkpolicy_SOURCES = tests/unit/policy/networkpolicy.c \
 	tests/unit/policy/decoded.h
 tests_unit_policy_networkpolicy_LDADD = $(POLICY_TEST_LIBS)

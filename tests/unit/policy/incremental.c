@@ -9,258 +9,78 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "tests/unit/policy/build.h"
+#include "tests/unit/policy/random.h"
 #include "tests/unit/policy/shadow.h"
 #include "weir/cleanup.h"
-
-enum {
-	NAMESPACES = 4,
-	PODS = 14,
-	NODES = 4,
-	DOMAINS = 5,
-	POLICIES = 12,
-	CLUSTER_POLICIES = 5,
-	ADDRESSES = 18
-};
 
 struct world {
 	struct bag bag;
 	struct weir_compiler *compiler;
 	struct shadow shadow;
-	uint64_t seed;
-	const struct weir_namespace *namespaces[NAMESPACES];
-	const struct weir_pod *pods[PODS];
-	const struct weir_node *nodes[NODES];
-	const struct weir_domain *domains[DOMAINS];
-	const struct weir_policy *policies[POLICIES + CLUSTER_POLICIES];
+	struct random random;
+	const struct weir_namespace *namespaces[RANDOM_NAMESPACES];
+	const struct weir_pod *pods[RANDOM_PODS];
+	const struct weir_node *nodes[RANDOM_NODES];
+	const struct weir_domain *domains[RANDOM_DOMAINS];
+	const struct weir_policy *policies[RANDOM_ALL_POLICIES];
 };
-
-static uint32_t roll(struct world *w, uint32_t n)
-{
-	w->seed ^= w->seed << 13;
-	w->seed ^= w->seed >> 7;
-	w->seed ^= w->seed << 17;
-	return (uint32_t)(w->seed >> 33) % n;
-}
-
-#define PICK(w, list) (list)[roll(w, WEIR_ARRAY_SIZE(list))]
-
-static const char *const addresses[ADDRESSES] = {
-	"10.0.0.1",  "10.0.0.2",  "10.0.0.3",  "10.0.1.1",    "10.0.1.2",    "10.0.1.129",
-	"10.0.2.7",  "10.1.0.1",  "10.1.0.2",  "10.1.3.4",    "fd00::1",     "fd00::2",
-	"fd00:1::1", "fd00:1::2", "192.0.2.1", "192.0.2.130", "2001:db8::1", "10.0.0.9",
-};
-static const char *const labels[] = {
-	"", "app=web", "app=db", "app=web,tier=1", "app=db,tier=2", "tier=1", "app=dns,tier=2"
-};
-static const char *const ns_labels[] = { "", "team=a", "team=b", "team=a,env=prod" };
-static const char *const named_ports[] = {
-	"", "", "http:80/tcp", "http:8080/tcp", "dns:53/udp,http:80/tcp", "dns:53/tcp"
-};
-static const char *const selectors[] = { "",	"",	 "app=web",    "app=db|web", "app!=web",
-					 "app", "!tier", "tier=1,app", "tier=1|2" };
-static const char *const ns_selectors[] = { "",
-					    "team=a",
-					    "team!=a",
-					    "team",
-					    "!env",
-					    "kubernetes.io/metadata.name=n1",
-					    "kubernetes.io/metadata.name=n2|n3",
-					    "team=a|b,!env" };
-static const char *const node_labels[] = { "", "zone=a", "zone=b", "zone=a,app=web,gpu=1" };
-static const char *const node_selectors[] = { "", "zone=a", "zone!=a", "gpu", "app=web", "!zone" };
-static const char *const domains[DOMAINS] = { "a.test", "b.test", "x.a.test", "y.x.a.test",
-					      "a.testing" };
-static const char *const patterns[] = { "a.test",   "b.test|a.test",	 "*.test", "*.a.test",
-					"x.a.test", "*.x.a.test|b.test", "c.test" };
-/* Ascending. Of pods, of nodes, within prefixes and equal to one. */
-static const char *const domain_addrs[] = { "192.0.2.1",
-					    "10.0.0.1,10.0.0.2,192.0.2.1",
-					    "192.0.2.1,192.0.2.130",
-					    "10.1.3.4,2001:db8::1",
-					    "fd00:1::1",
-					    "10.0.0.9" };
-static const char *const prefixes[] = {
-	"0.0.0.0/0",
-	"::/0",
-	"10.0.0.0/8",
-	"10.0.0.0/16",
-	"10.0.1.0/24",
-	"10.0.1.128/25",
-	"10.0.0.1/32",
-	"fd00::/16",
-	"fd00:1::/64",
-	"192.0.2.0/24",
-	"192.0.2.128/25",
-	"0.0.0.0/0-10.0.0.0/8",
-	"10.0.0.0/8-10.0.1.0/24-10.1.0.0/16",
-	"192.0.2.0/24-192.0.2.1/32",
-};
-static const char *const ports[] = { "",
-				     "",
-				     "80/tcp",
-				     "80-90/tcp",
-				     "53/udp,53/tcp",
-				     "http/tcp",
-				     "dns/udp",
-				     "*/tcp",
-				     "1-1023/sctp,http/tcp",
-				     "0-79/tcp" };
-
-static void random_peer(struct world *w, char *buf, bool cluster)
-{
-	switch (roll(w, cluster ? 8 : 5)) {
-	case 6:
-	case 7:
-		sprintf(buf, "domains(%s)", PICK(w, patterns));
-		break;
-	case 5:
-		sprintf(buf, "nodes(%s)", PICK(w, node_selectors));
-		break;
-	case 0:
-		sprintf(buf, "%s(%s)", cluster ? "ns()pods" : "pods", PICK(w, selectors));
-		break;
-	case 1:
-		sprintf(buf, "ns(%s)", PICK(w, ns_selectors));
-		break;
-	case 2:
-		sprintf(buf, "ns(%s)pods(%s)", PICK(w, ns_selectors), PICK(w, selectors));
-		break;
-	case 3:
-		strcpy(buf, "*");
-		break;
-	default:
-		strcpy(buf, PICK(w, prefixes));
-	}
-}
-
-static void random_rules(struct world *w, char *text, bool cluster)
-{
-	static const char *const actions[] = { "accept", "deny", "pass" };
-	uint32_t n = roll(w, 4);
-
-	*text = 0;
-	if (!cluster)
-		strcpy(text, roll(w, 3) ? "in;" : roll(w, 2) ? "out;" : "in;out;");
-	for (uint32_t i = 0; i < n; i++) {
-		char peer[128], more[128];
-
-		random_peer(w, peer, cluster);
-		random_peer(w, more, cluster);
-		if (*peer != '*' && *more != '*' && !roll(w, 3))
-			strcat(strcat(peer, "+"), more);
-		sprintf(text + strlen(text), "%s %s %s %s;", roll(w, 2) ? "in" : "out",
-			cluster ? PICK(w, actions) : "accept", peer, PICK(w, ports));
-	}
-}
-
-static struct weir_pod *random_pod(struct world *w, unsigned i)
-{
-	char name[16], ns[16], addrs[64];
-	struct weir_pod *p;
-
-	sprintf(name, "p%u", i);
-	sprintf(ns, "n%u", i % (NAMESPACES + 1)); /* one namespace never has an object */
-	sprintf(addrs, "%s", addresses[roll(w, 14)]);
-	if (!roll(w, 3))
-		sprintf(addrs + strlen(addrs), ",%s", addresses[10 + roll(w, 4)]);
-	p = make_pod(&w->bag, ns, name, PICK(w, labels), addrs, PICK(w, named_ports),
-		     roll(w, 3) != 0);
-	if (p->n_addrs == 2 && weir_addr_compare(&p->addrs[0], &p->addrs[1]) == 0)
-		p->n_addrs = 1;
-	p->host_network = !roll(w, 12);
-	p->finished = !roll(w, 12);
-	p->gone = !roll(w, 12);
-	p->endpoint = p->local && roll(w, 2);
-	p->since = roll(w, 3);
-	p->terminating = roll(w, 2);
-	p->created = roll(w, 2);
-	return p;
-}
-
-static struct weir_policy *random_policy(struct world *w, unsigned i)
-{
-	char name[16], ns[16], text[2048];
-	struct weir_policy *p;
-
-	sprintf(name, "np%u", i);
-	sprintf(ns, "n%u", i % (NAMESPACES + 1));
-	random_rules(w, text, i >= POLICIES);
-	if (i < POLICIES)
-		p = make_policy(&w->bag, ns, name, PICK(w, selectors), text);
-	else
-		p = make_cluster_policy(
-			&w->bag, name, roll(w, 2) ? WEIR_TIER_ADMIN : WEIR_TIER_BASELINE,
-			(int)roll(w, 3), PICK(w, ns_selectors), PICK(w, selectors), text);
-	p->staged = !roll(w, 10);
-	return p;
-}
 
 static void change_namespace(struct world *w)
 {
-	unsigned i = roll(w, NAMESPACES);
-	char name[16];
+	unsigned i = roll(&w->random, RANDOM_NAMESPACES);
 
-	sprintf(name, "n%u", i);
 	if (w->namespaces[i])
 		assert_int_equal(weir_compiler_remove_namespace(w->compiler, w->namespaces[i]), 0);
-	w->namespaces[i] = roll(w, 4) ? make_namespace(&w->bag, name, PICK(w, ns_labels)) : NULL;
+	w->namespaces[i] = roll(&w->random, 4) ? random_namespace(&w->random, i) : NULL;
 	if (w->namespaces[i])
 		assert_int_equal(weir_compiler_add_namespace(w->compiler, w->namespaces[i]), 0);
 }
 
 static void change_pod(struct world *w)
 {
-	unsigned i = roll(w, PODS);
+	unsigned i = roll(&w->random, RANDOM_PODS);
 
 	if (w->pods[i])
 		assert_int_equal(weir_compiler_remove_pod(w->compiler, w->pods[i]), 0);
-	w->pods[i] = roll(w, 4) ? random_pod(w, i) : NULL;
+	w->pods[i] = roll(&w->random, 4) ? random_pod(&w->random, i) : NULL;
 	if (w->pods[i])
 		assert_int_equal(weir_compiler_add_pod(w->compiler, w->pods[i]), 0);
 }
 
-/* Some share an address with a pod, a prefix or each other. */
 static void change_node(struct world *w)
 {
-	unsigned i = roll(w, NODES);
-	char name[16], addrs[128];
+	unsigned i = roll(&w->random, RANDOM_NODES);
 
-	sprintf(name, "node%u", i);
-	sprintf(addrs, "%s", addresses[roll(w, 4) ? 7 + roll(w, 11) : roll(w, 18)]);
-	if (!roll(w, 3) && strcmp(addrs, "10.0.0.9") != 0)
-		strcat(addrs, ",10.0.0.9");
 	if (w->nodes[i])
 		assert_int_equal(weir_compiler_remove_node(w->compiler, w->nodes[i]), 0);
-	w->nodes[i] = roll(w, 4) ? make_node(&w->bag, name, PICK(w, node_labels), addrs) : NULL;
+	w->nodes[i] = roll(&w->random, 4) ? random_node(&w->random, i) : NULL;
 	if (w->nodes[i])
 		assert_int_equal(weir_compiler_add_node(w->compiler, w->nodes[i]), 0);
 }
 
 static void change_domain(struct world *w)
 {
-	unsigned i = roll(w, DOMAINS);
+	unsigned i = roll(&w->random, RANDOM_DOMAINS);
 
 	if (w->domains[i])
 		assert_int_equal(weir_compiler_remove_domain(w->compiler, w->domains[i]), 0);
-	w->domains[i] = roll(w, 4) ? make_domain(&w->bag, domains[i], PICK(w, domain_addrs)) : NULL;
+	w->domains[i] = roll(&w->random, 4) ? random_domain(&w->random, i) : NULL;
 	if (w->domains[i])
 		assert_int_equal(weir_compiler_add_domain(w->compiler, w->domains[i]), 0);
 }
 
 static void change_policy(struct world *w)
 {
-	unsigned i = roll(w, POLICIES + CLUSTER_POLICIES);
+	unsigned i = roll(&w->random, RANDOM_ALL_POLICIES);
 
 	if (w->policies[i])
 		assert_int_equal(weir_compiler_remove_policy(w->compiler, w->policies[i]), 0);
-	w->policies[i] = roll(w, 3) ? random_policy(w, i) : NULL;
+	w->policies[i] = roll(&w->random, 3) ? random_policy(&w->random, i) : NULL;
 	if (w->policies[i])
 		assert_int_equal(weir_compiler_add_policy(w->compiler, w->policies[i]), 0);
 }
@@ -268,8 +88,8 @@ static void change_policy(struct world *w)
 /* Remove and add again: the same namespace, an equal policy and pod. */
 static void touch_something(struct world *w)
 {
-	unsigned i = roll(w, POLICIES + CLUSTER_POLICIES), n = roll(w, NAMESPACES);
-	unsigned k = roll(w, PODS), m = roll(w, NODES);
+	unsigned i = roll(&w->random, RANDOM_ALL_POLICIES), n = roll(&w->random, RANDOM_NAMESPACES);
+	unsigned k = roll(&w->random, RANDOM_PODS), m = roll(&w->random, RANDOM_NODES);
 
 	if (w->domains[m]) {
 		weir_compiler_remove_domain(w->compiler, w->domains[m]);
@@ -318,29 +138,29 @@ static void gather(const struct world *w, struct objects *o)
 	const struct weir_pod *const *pods = w->pods;
 
 	*o = (struct objects){
-		.namespaces = calloc(NAMESPACES, sizeof(void *)),
-		.pods = calloc(PODS, sizeof(void *)),
-		.nodes = calloc(NODES, sizeof(void *)),
-		.domains = calloc(DOMAINS, sizeof(void *)),
-		.policies = calloc(POLICIES + CLUSTER_POLICIES, sizeof(void *)),
+		.namespaces = calloc(RANDOM_NAMESPACES, sizeof(void *)),
+		.pods = calloc(RANDOM_PODS, sizeof(void *)),
+		.nodes = calloc(RANDOM_NODES, sizeof(void *)),
+		.domains = calloc(RANDOM_DOMAINS, sizeof(void *)),
+		.policies = calloc(RANDOM_ALL_POLICIES, sizeof(void *)),
 	};
-	for (unsigned i = 0; i < NODES; i++) {
+	for (unsigned i = 0; i < RANDOM_NODES; i++) {
 		if (w->nodes[i])
 			o->nodes[o->n_nodes++] = w->nodes[i];
 	}
-	for (unsigned i = 0; i < DOMAINS; i++) {
+	for (unsigned i = 0; i < RANDOM_DOMAINS; i++) {
 		if (w->domains[i])
 			o->domains[o->n_domains++] = w->domains[i];
 	}
-	for (unsigned i = 0; i < NAMESPACES; i++) {
+	for (unsigned i = 0; i < RANDOM_NAMESPACES; i++) {
 		if (w->namespaces[i])
 			o->namespaces[o->n_namespaces++] = w->namespaces[i];
 	}
-	for (unsigned i = 0; i < PODS; i++) {
+	for (unsigned i = 0; i < RANDOM_PODS; i++) {
 		if (pods[i])
 			o->pods[o->n_pods++] = pods[i];
 	}
-	for (unsigned i = 0; i < POLICIES + CLUSTER_POLICIES; i++) {
+	for (unsigned i = 0; i < RANDOM_ALL_POLICIES; i++) {
 		if (w->policies[i])
 			o->policies[o->n_policies++] = w->policies[i];
 	}
@@ -393,11 +213,12 @@ static void check_all(struct world *w)
 	struct objects o;
 
 	gather(w, &o);
-	for (unsigned s = 0; s < ADDRESSES; s++) {
-		for (unsigned d = 0; d < ADDRESSES; d++) {
-			unsigned t = roll(w, WEIR_ARRAY_SIZE(tries));
-			struct weir_connection conn = make_connection(
-				addresses[s], addresses[d], tries[t].protocol, tries[t].port);
+	for (unsigned s = 0; s < RANDOM_ADDRESSES; s++) {
+		for (unsigned d = 0; d < RANDOM_ADDRESSES; d++) {
+			unsigned t = roll(&w->random, WEIR_ARRAY_SIZE(tries));
+			struct weir_connection conn =
+				make_connection(random_addresses[s], random_addresses[d],
+						tries[t].protocol, tries[t].port);
 
 			if (conn.src.family == conn.dst.family)
 				check_connection(w, &o, &conn);
@@ -438,8 +259,9 @@ static void check_elsewhere(struct world *w)
 		((struct weir_pod *)o.pods[i])->local = true;
 	for (unsigned n = 0; n < 60; n++) {
 		struct weir_connection conn =
-			make_connection(addresses[roll(w, 10)], addresses[roll(w, 10)],
-					WEIR_PROTO_TCP, (uint16_t)(roll(w, 2) ? 80 : 53));
+			make_connection(random_addresses[roll(&w->random, 10)],
+					random_addresses[roll(&w->random, 10)], WEIR_PROTO_TCP,
+					(uint16_t)(roll(&w->random, 2) ? 80 : 53));
 		struct weir_explanation *e;
 		struct weir_judgement want;
 
@@ -499,7 +321,7 @@ static void pretend_staged(const struct objects *o, const bool *staged)
  * the word "staged" in them. */
 static void check_staged(struct world *w)
 {
-	bool staged[POLICIES + CLUSTER_POLICIES];
+	bool staged[RANDOM_ALL_POLICIES];
 	struct weir_compiler *c;
 	struct weir_changes *changes;
 	struct objects o;
@@ -524,8 +346,9 @@ static void check_staged(struct world *w)
 	pretend_staged(&o, NULL);
 	for (unsigned n = 0; n < 60; n++) {
 		struct weir_connection conn =
-			make_connection(addresses[roll(w, 10)], addresses[roll(w, 10)],
-					WEIR_PROTO_TCP, (uint16_t)(roll(w, 2) ? 80 : 53));
+			make_connection(random_addresses[roll(&w->random, 10)],
+					random_addresses[roll(&w->random, 10)], WEIR_PROTO_TCP,
+					(uint16_t)(roll(&w->random, 2) ? 80 : 53));
 		struct weir_judgement got, want;
 
 		weir_compiler_judge(c, &conn, &got);
@@ -555,7 +378,7 @@ static void commit(struct world *w, bool expect_nothing)
 
 static void change_something(struct world *w)
 {
-	unsigned what = roll(w, 11);
+	unsigned what = roll(&w->random, 11);
 
 	if (what == 0)
 		change_namespace(w);
@@ -572,13 +395,14 @@ static void change_something(struct world *w)
 /* names_only: what is learned of names comes and goes, all else stays. */
 static void run(uint64_t seed, unsigned steps, bool names_only)
 {
-	struct world w = { .seed = seed * 0x9E3779B97F4A7C15ull + 1 };
+	struct world w = { .random.seed = seed * 0x9E3779B97F4A7C15ull + 1 };
 
+	w.random.bag = &w.bag;
 	bag_open(&w.bag);
 	shadow_open(&w.shadow);
 	assert_int_equal(weir_compiler_new(&w.compiler), 0);
 	for (unsigned step = 0; step < steps; step++) {
-		unsigned n = step ? 1 + roll(&w, 4) : 40;
+		unsigned n = step ? 1 + roll(&w.random, 4) : 40;
 
 		for (unsigned i = 0; i < n; i++) {
 			if (names_only && step)
