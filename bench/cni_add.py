@@ -50,6 +50,7 @@ def main():
     args.add_argument("--rounds", type=int, default=100)
     args = args.parse_args()
     with Node("cniadd", families=(4,)) as node:
+        node.add_pod("shop", "standing")  # a node has pods; the first one costs a table more
         node.write_manifest("deny", {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
                                      "metadata": {"namespace": "shop", "name": "deny"},
                                      "spec": {"podSelector": {}}})

@@ -46,7 +46,7 @@ struct load {
 	_Atomic uint64_t count;
 };
 
-static void die(const char *what)
+static void __attribute__((noreturn)) die(const char *what)
 {
 	fprintf(stderr, "traffic: %s: %s\n", what, strerror(errno));
 	exit(2);

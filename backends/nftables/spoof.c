@@ -302,6 +302,11 @@ int nft_spoof_guard(struct nft *n, const struct weir_changes *changes, struct we
 		r = guard(n, err);
 	}
 	n->spoof.unknown |= r < 0;
+	if (r == -EAFNOSUPPORT || r == -EOPNOTSUPP)
+		return weir_error_prefix(
+			err, r,
+			"anti-spoofing: this kernel has no ingress hook for nftables "
+			"(antiSpoofing: no goes without)");
 	return r < 0 ? weir_error_prefix(err, r, "anti-spoofing") : 0;
 }
 
@@ -324,10 +329,23 @@ static int release(struct nft *n, struct weir_error *err)
 	return r < 0 ? r : send_batch(n, &b, err);
 }
 
+/* Before Linux 6.16 a chain goes with its interface. */
+static int release_what_is_there(struct nft *n, struct weir_error *err)
+{
+	int r;
+
+	n->spoof.unknown = true;
+	nft_contents_free(&n->spoof.have);
+	r = nft_read_contents(&n->spoof.socket, &n->spoof.have, err);
+	return r < 0 ? r : release(n, err);
+}
+
 int nft_spoof_release(struct nft *n, struct weir_error *err)
 {
 	int r = release(n, err);
 
+	if (r < 0 && !n->spoof.unknown)
+		r = release_what_is_there(n, err);
 	if (r < 0) {
 		n->spoof.unknown = true;
 		return weir_error_prefix(err, r, "anti-spoofing");

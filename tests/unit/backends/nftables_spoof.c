@@ -215,6 +215,25 @@ static void a_change_needs_no_table(void **state)
 	apply(*state, &l.changes, false);
 }
 
+/* What shall go has gone by itself. */
+static void a_chain_may_be_gone_already(void **state)
+{
+	static struct lists l;
+	char chain[32];
+
+	start_with_all(&l);
+	apply(*state, &l.changes, true);
+	snprintf(chain, sizeof(chain), "if_%u", l.interfaces[INTERFACES - 1].index);
+	setenv("IF", chain, 1);
+	assert_int_equal(
+		system("nft \"flush chain netdev weir $IF; delete chain netdev weir $IF\""), 0);
+	l.changes.n_interfaces--;
+	apply(*state, &l.changes, false);
+	assert_int_equal(system("nft delete table netdev weir"), 0);
+	l.changes.n_interfaces = 0;
+	apply(*state, &l.changes, false);
+}
+
 /* One that others have put there stays. */
 static void chains_of_others_stay(void **state)
 {
@@ -255,6 +274,7 @@ int main(void)
 						setup, teardown),
 		cmocka_unit_test_setup_teardown(damage_is_repaired, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_change_needs_no_table, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_chain_may_be_gone_already, setup, teardown),
 		cmocka_unit_test_setup_teardown(chains_of_others_stay, setup, teardown),
 	};
 
