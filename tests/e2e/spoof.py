@@ -319,6 +319,19 @@ def test_tunnel(_):
             eventually(lambda n=node: "udp dport 8472" not in table(n), 10, "the end of the rule")
 
 
+def test_several_addresses(node):
+    """All that the CNI result says are the pod's, and no other."""
+    pods = prepare(node)
+    addrs = ["10.77.9.1/16", "10.77.9.2/16", "fd77::9:1/64", "fd77::9:2/64"]
+    node.chain.plugins[0] = {**node.chain.plugins[0], "ipam": {
+        "type": "static", "addresses": [{"address": addr} for addr in addrs]}}
+    pods.a = node.add_pod("shop", "several")
+    pods.mac[pods.a] = f.hardware(pods.a)
+    sources = [addr.split("/")[0] for addr in addrs] + ["10.77.9.3", "fd77::9:3"]
+    arrived = pods.arrive({src: pods.udp(src) for src in sources})
+    assert [src for src in sources if arrived[src]] == sources[:4], arrived
+
+
 def test_unknown_interface(node):
     """A pod whose interface has no end on the host is not guarded, and that is said."""
     node.host.run("ip", "link", "add", "wire", "type", "veth", "peer", "name", "wall")
@@ -468,6 +481,6 @@ def test_listing(node):
 
 if __name__ == "__main__":
     main(__file__, [test_without, test_bridged, test_records, test_rights, test_tunnel,
-                    test_unknown_interface, test_routed, test_adopted,
+                    test_several_addresses, test_unknown_interface, test_routed, test_adopted,
                     test_nobody_there, test_repaired, test_interface_goes, test_purge, test_listing],
          node=lambda name: Node(name))
