@@ -34,6 +34,8 @@ const struct weirctl_command weirctl_commands[] = {
 	  EXPLAIN_OPTIONS, weirctl_explain },
 	{ "simulate", "what would change with the policies of these files or folders", NULL,
 	  "FILE...", SIMULATE_OPTIONS, weirctl_simulate },
+	{ "propose", "NetworkPolicies that allow what was seen in a namespace, nothing else", NULL,
+	  NULL, WEIRCTL_BIT(WEIRCTL_NAMESPACE) | WEIRCTL_RECORDS_OPTIONS, weirctl_propose },
 	{ "wait", "until every change made before is in force in the kernel", NULL, NULL,
 	  WEIRCTL_BIT(WEIRCTL_TIMEOUT), weirctl_wait },
 	{ "chain", "weir in the CNI chain of this node", "install|remove|status", NULL,

@@ -12,6 +12,7 @@ cli_libcli_a_SOURCES = \
 	cli/cmd-identities.c \
 	cli/cmd-names.c \
 	cli/cmd-policies.c \
+	cli/cmd-propose.c \
 	cli/cmd-simulate.c \
 	cli/cmd-status.c \
 	cli/cmd-wait.c \
@@ -37,6 +38,9 @@ cli_libcli_a_SOURCES = \
 	cli/list.h \
 	cli/options.c \
 	cli/output.c \
+	cli/propose/gather.c \
+	cli/propose/policy.c \
+	cli/propose/propose.h \
 	cli/records.c \
 	cli/records.h \
 	cli/simulate/files.c \
@@ -63,7 +67,7 @@ dist_check_SCRIPTS += tests/cli/doctor.py tests/cli/live.py tests/docs/weirctl.s
 TESTS += tests/cli/doctor.py tests/cli/live.py tests/docs/weirctl.sh
 if WEIR_HAVE_TESTS
 cli_tests = tests/unit/cli/doctor/choice tests/unit/cli/duration tests/unit/cli/options \
-	tests/unit/cli/records tests/unit/cli/table tests/unit/cli/yaml
+	tests/unit/cli/propose tests/unit/cli/records tests/unit/cli/table tests/unit/cli/yaml
 check_PROGRAMS += $(cli_tests)
 TESTS += $(cli_tests)
 cli_test_libs = $(cli_libs) $(CMOCKA_LIBS)
@@ -73,6 +77,8 @@ tests_unit_cli_duration_SOURCES = tests/unit/cli/duration.c tests/unit/cli/suppo
 tests_unit_cli_duration_LDADD = $(cli_test_libs)
 tests_unit_cli_options_SOURCES = tests/unit/cli/options.c tests/unit/cli/support.h
 tests_unit_cli_options_LDADD = $(cli_test_libs)
+tests_unit_cli_propose_SOURCES = tests/unit/cli/propose.c tests/unit/cli/support.h
+tests_unit_cli_propose_LDADD = $(cli_test_libs)
 tests_unit_cli_records_SOURCES = tests/unit/cli/records.c tests/unit/cli/support.h
 tests_unit_cli_records_LDADD = $(cli_test_libs)
 tests_unit_cli_table_SOURCES = tests/unit/cli/table.c tests/unit/cli/support.h

@@ -5,16 +5,24 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "cli/flow.h"
 #include "weir/cleanup.h"
 
 enum { TIMEOUT_MS = 60000 };
 
+/* A flow that has been told of. */
+struct flow {
+	UT_hash_handle hh;
+	char key[64]; /* node and its number of the flow */
+};
+
 struct reading {
 	struct flow_filter filter;
-	int (*fn)(void *data, const cJSON *record);
+	int (*fn)(void *data, const cJSON *record, double connections);
 	void *data;
+	struct flow *flows;
 	struct weirctl_records *seen;
 };
 
@@ -23,16 +31,53 @@ bool weirctl_records_wanted(const struct weirctl *ctl)
 	return ctl->values[WEIRCTL_FLOWS] || ctl->values[WEIRCTL_SINCE];
 }
 
+/* One connection has several records: 0 for all but the first. Each record of
+ * denials counts others. */
+static double connections_of(struct reading *r, const cJSON *record)
+{
+	double n = weirctl_number(record, "connections"), number = weirctl_number(record, "flow");
+	struct flow *known, *flow;
+
+	if (weirctl_denied(record) || number <= 0)
+		return n;
+	flow = calloc(1, sizeof(*flow));
+	if (!flow)
+		return n;
+	snprintf(flow->key, sizeof(flow->key), "%.40s %.0f", weirctl_text(record, "node"), number);
+	HASH_FIND_STR(r->flows, flow->key, known);
+	if (known) {
+		free(flow);
+		return 0;
+	}
+	HASH_ADD_STR(r->flows, key, flow);
+	return n > 0 ? n : 1;
+}
+
+static void forget_flows(struct reading *r)
+{
+	struct flow *flow, *next;
+
+	HASH_ITER (hh, r->flows, flow, next) {
+		HASH_DEL(r->flows, flow);
+		free(flow);
+	}
+}
+
 static int take(struct reading *r, const cJSON *record)
 {
+	double n;
+
 	if (!strcmp(weirctl_text(record, "type"), "gap")) {
 		r->seen->lost += weirctl_number(record, "lost");
 		return 0;
 	}
 	if (!flow_matches(&r->filter, record))
 		return 0;
+	n = connections_of(r, record);
+	if (n <= 0)
+		return 0;
 	r->seen->n++;
-	return r->fn(r->data, record);
+	return r->fn(r->data, record, n);
 }
 
 static bool is_record(const cJSON *json)
@@ -104,15 +149,18 @@ static int ask_node(struct weirctl *ctl, struct reading *r, struct weir_error *e
 }
 
 int weirctl_records_each(struct weirctl *ctl, const char *namespace_,
-			 int (*fn)(void *data, const cJSON *record), void *data,
+			 int (*fn)(void *data, const cJSON *record, double connections), void *data,
 			 struct weirctl_records *ret, struct weir_error *err)
 {
-	struct reading r = { { namespace_, NULL, NULL }, fn, data, ret };
+	struct reading r = { .filter.namespace_ = namespace_, .fn = fn, .data = data, .seen = ret };
 	const char *file = ctl->values[WEIRCTL_FLOWS];
+	int result;
 
 	*ret = (struct weirctl_records){ 0 };
 	if (file && ctl->values[WEIRCTL_SINCE])
 		return weir_error_set(err, EINVAL,
 				      "--since asks the node, --flows names a file: give one");
-	return file ? read_file(&r, file, err) : ask_node(ctl, &r, err);
+	result = file ? read_file(&r, file, err) : ask_node(ctl, &r, err);
+	forget_flows(&r);
+	return result;
 }

@@ -82,6 +82,7 @@ int weirctl_flows(struct weirctl *ctl, struct weir_error *err);
 int weirctl_identities(struct weirctl *ctl, struct weir_error *err);
 int weirctl_names(struct weirctl *ctl, struct weir_error *err);
 int weirctl_policies(struct weirctl *ctl, struct weir_error *err);
+int weirctl_propose(struct weirctl *ctl, struct weir_error *err);
 int weirctl_simulate(struct weirctl *ctl, struct weir_error *err);
 int weirctl_status(struct weirctl *ctl, struct weir_error *err);
 int weirctl_wait(struct weirctl *ctl, struct weir_error *err);

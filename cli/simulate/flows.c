@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Recorded flows, cut down to what a verdict depends on; those that are alike
- * then are one line with a count. A connection is counted when it began, or
- * when that was before the record: at its first line.
+ * then are one line with a count.
  */
 #include "cli/simulate/simulate.h"
 
@@ -20,14 +19,8 @@ struct line {
 	char *text; /* without the closing brace */
 };
 
-struct seen {
-	UT_hash_handle hh;
-	char key[64]; /* node's number of the flow */
-};
-
 struct lines {
 	struct line *lines;
-	struct seen *seen;
 };
 
 static void copy(cJSON *to, const cJSON *from, const char *const *keys)
@@ -69,37 +62,12 @@ static char *essence(const cJSON *record)
 	return text;
 }
 
-/* One connection has several records: 0 for all but the first. */
-static double connections(struct lines *l, const cJSON *record)
-{
-	double n = weirctl_number(record, "connections");
-	struct seen *seen, *made;
-	char key[sizeof(seen->key)];
-
-	snprintf(key, sizeof(key), "%.40s %.0f", weirctl_text(record, "node"),
-		 weirctl_number(record, "flow"));
-	if (weirctl_number(record, "flow") <= 0 || weirctl_denied(record))
-		return n > 0 ? n : 1;
-	HASH_FIND_STR(l->seen, key, seen);
-	if (seen)
-		return 0;
-	made = calloc(1, sizeof(*made));
-	if (made) {
-		strcpy(made->key, key);
-		HASH_ADD_STR(l->seen, key, made);
-	}
-	return n > 0 ? n : 1;
-}
-
-static int take(void *data, const cJSON *record)
+static int take(void *data, const cJSON *record, double connections)
 {
 	struct lines *l = data;
-	double n = connections(l, record);
 	struct line *line;
 	char *text;
 
-	if (n <= 0)
-		return 0;
 	text = essence(record);
 	if (!text)
 		return -ENOMEM;
@@ -115,7 +83,7 @@ static int take(void *data, const cJSON *record)
 		line->text = text;
 		HASH_ADD_KEYPTR(hh, l->lines, line->text, strlen(line->text), line);
 	}
-	line->connections += n;
+	line->connections += connections;
 	return 0;
 }
 
@@ -134,16 +102,11 @@ static int write_lines(const struct lines *l, char **ret)
 static void clear(struct lines *l)
 {
 	struct line *line, *next;
-	struct seen *seen, *other;
 
 	HASH_ITER (hh, l->lines, line, next) {
 		HASH_DEL(l->lines, line);
 		free(line->text);
 		free(line);
-	}
-	HASH_ITER (hh, l->seen, seen, other) {
-		HASH_DEL(l->seen, seen);
-		free(seen);
 	}
 }
 

@@ -125,6 +125,65 @@ def test_recorded_flows(node):
     assert node.weirctl("simulate", path, "--flows", node.path("flows.json")).returncode == 0
 
 
+def propose(node, *args):
+    done = node.weirctl("propose", "-n", "shop", *args)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_proposed_policies(node):
+    """From flows to policies that allow these, and nothing else."""
+    web, db, visitor = pods(node)
+    outside = node.add_outside("world")
+    dns = node.add_pod("guests", "dns", {"app": "dns", "pod-template-hash": "x1"})
+    outside.listen(443)
+    web.listen(80)
+    dns.listen(53, "udp")
+    node.wait()
+    assert "no flow of a pod" in node.weirctl("propose", "-n", "shop").stderr
+    allowed = [(web, db, 5432, "tcp"), (visitor, web, 80, "tcp"), (web, dns, 53, "udp"),
+               (web, outside, 443, "tcp")]
+    other = [(visitor, db, 5432, "tcp"), (db, web, 80, "tcp"), (web, db, 5433, "tcp"),
+             (db, outside, 443, "tcp")]
+    for family in (4, 6):
+        for src, dst, port, protocol in allowed:
+            assert src.reach(dst.addr(family), port, protocol), (src, dst, port)
+
+    def flows():
+        lines = node.weirctl("-o", "json", "flows", "--last", "1000").stdout.splitlines()
+        ends = [r for r in map(json.loads, lines) if r["type"] == "open"]
+        return len(ends) >= 8 and lines
+
+    lines = eventually(flows, what="the records")
+    text = eventually(lambda: propose(node, "--since", "7d"), what="the proposal")
+    assert text == propose(node, "--since", "7d"), "the same flows, the same text"
+    with open(node.path("flows.json"), "w") as f:
+        f.writelines(line + "\n" for line in lines)
+    path = node.path("proposed.yaml")
+    with open(path, "w") as f:
+        f.write(propose(node, "--flows", node.path("flows.json")))
+    assert "pod-template-hash" not in text and "0.0.0.0/0" not in text, text
+    assert "#   ingress from shop/web (Pod) TCP 5432: 2 connections" in text, text
+    for args in (("--since", "7d"), ("--flows", node.path("flows.json"))):
+        done = node.weirctl("-o", "json", "simulate", path, *args)
+        told = json.loads(done.stdout)["flows"]
+        assert done.returncode == 0 and told["denied"] == 0 and not told["unjudged"], told
+        assert told["connections"] == 8, told
+    with open(path) as f:
+        node.write_manifest("proposed", f.read())
+    node.wait()
+    for family in (4, 6):
+        for src, dst, port, protocol in allowed:
+            assert src.reach(dst.addr(family), port, protocol), (src, dst, port, text)
+        for src, dst, port, protocol in other:
+            assert not src.reach(dst.addr(family), port, protocol, timeout=0.3), (src, dst, port)
+    # what was denied is told of, and not allowed
+    text = eventually(lambda: "denied when it was seen" in propose(node) and propose(node),
+                      what="the denials")
+    policies = [d for d in text.split("---\n") if "apiVersion" in d]
+    assert len(policies) == 2 and all("5433" not in d.split("apiVersion")[1] for d in policies)
+
+
 def test_bad_questions(node):
     pods(node)
     node.wait()
@@ -199,4 +258,5 @@ def children(node):
 
 if __name__ == "__main__":
     main(__file__, [test_a_policy_that_is_not_there, test_what_it_says_then_happens,
-                    test_recorded_flows, test_bad_questions, test_weird_is_not_disturbed])
+                    test_recorded_flows, test_proposed_policies, test_bad_questions,
+                    test_weird_is_not_disturbed])

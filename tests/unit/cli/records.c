@@ -9,21 +9,22 @@
 
 static struct weir_error err;
 
-static int count(void *data, const cJSON *record)
+static int count(void *data, const cJSON *record, double connections)
 {
 	unsigned *n = data;
 
 	assert_non_null(weirctl_member(record, "dst"));
-	++*n;
+	assert_true(connections >= 1);
+	*n += (unsigned)connections;
 	return 0;
 }
 
-static int stop(void *data, const cJSON *record)
+static int stop(void *data, const cJSON *record, double connections)
 {
 	return -ECANCELED;
 }
 
-static int read_text(const char *text, const char *ns, int (*fn)(void *, const cJSON *),
+static int read_text(const char *text, const char *ns, int (*fn)(void *, const cJSON *, double),
 		     unsigned *n, struct weirctl_records *seen)
 {
 	char name[] = "/tmp/weir-records-XXXXXX";
@@ -40,7 +41,8 @@ static int read_text(const char *text, const char *ns, int (*fn)(void *, const c
 }
 
 #define FLOW(ns)                                                                                   \
-	"{\"type\":\"new\",\"src\":{\"namespace\":\"" ns "\"},\"dst\":{\"addr\":\"10.0.0.1\"}}\n"
+	"{\"type\":\"open\",\"connections\":1,\"src\":{\"namespace\":\"" ns                        \
+	"\"},\"dst\":{\"addr\":\"10.0.0.1\"}}\n"
 
 static void test_each_once(void **state)
 {
@@ -60,9 +62,38 @@ static void test_each_once(void **state)
 	assert_int_equal(n, 0);
 }
 
+#define NUMBERED(type, node, flow, more)                                                           \
+	"{\"type\":\"" type "\",\"node\":\"" node "\",\"flow\":" flow                              \
+	",\"src\":{},\"dst\":{}" more "}\n"
+
+static void test_connections_are_counted_once(void **state)
+{
+	struct weirctl_records seen;
+	unsigned n;
+
+	assert_int_equal(read_text(NUMBERED("open", "a", "7", ",\"connections\":1") NUMBERED(
+					   "update", "a", "7", "") NUMBERED("end", "a", "7", "")
+					   NUMBERED("end", "b", "7", "")
+						   NUMBERED("end", "a", "8", ""),
+				   NULL, count, &n, &seen),
+			 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(
+		read_text(NUMBERED("denied", "a", "7", ",\"verdict\":\"denied\",\"connections\":4")
+				  NUMBERED("denied", "a", "7",
+					   ",\"verdict\":\"denied\",\"connections\":5")
+					  NUMBERED("denied", "a", "7",
+						   ",\"verdict\":\"denied\","
+						   "\"connections\":0"),
+			  NULL, count, &n, &seen),
+		0);
+	assert_int_equal(n, 9);
+	assert_int_equal(seen.n, 2);
+}
+
 static void test_what_is_no_record(void **state)
 {
-	static const char *const bad[] = { "kind: Pod\n", "{\"type\":\"new\"}\n", "[]\n",
+	static const char *const bad[] = { "kind: Pod\n", "{\"type\":\"open\"}\n", "[]\n",
 					   "{\"src\":{}}\n", "\"type\"\n" };
 	struct weirctl_records seen;
 	char text[512];
@@ -99,6 +130,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_each_once),
+		cmocka_unit_test(test_connections_are_counted_once),
 		cmocka_unit_test(test_what_is_no_record),
 		cmocka_unit_test(test_ends_early),
 		cmocka_unit_test(test_no_file),
