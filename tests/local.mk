@@ -47,8 +47,9 @@ TESTS += tests/unit/oracle/oracle
 tests_unit_oracle_oracle_SOURCES = tests/unit/oracle/oracle.c $(TEST_WORLD)
 tests_unit_oracle_oracle_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(CMOCKA_LIBS)
 endif
-dist_check_SCRIPTS += tests/conformance.py
-TESTS += tests/conformance.py
+CONFORMANCE = tests/conformance.py tests/e2e/conformance_packets.py
+dist_check_SCRIPTS += $(CONFORMANCE)
+TESTS += $(CONFORMANCE)
 # Random clusters; --seed and --count by hand.
 EXTRA_DIST += tests/oracle/cluster.py tests/random/generate.py
 dist_check_SCRIPTS += tests/random/clusters.py
