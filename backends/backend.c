@@ -156,6 +156,8 @@ int weir_backend_end(struct weir_backend *b, const struct weir_ending *endings, 
 	r = b->ops->block(b, endings, n, err);
 	if (r == 0)
 		r = weir_conntrack_end(endings, n, err);
+	else if (r == -ENFILE)
+		weir_conntrack_end(endings, n, NULL);
 	return r < 0 ? weir_error_prefix(err, r, "%s: end connections", b->ops->name) : 0;
 }
 

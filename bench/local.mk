@@ -23,4 +23,5 @@ BENCHES += bench/pod_memory
 bench_pod_memory_SOURCES = bench/pod_memory.c
 bench_pod_memory_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 EXTRA_DIST += bench/kube_change.py bench/kube_fake.py bench/kube_scale.py
+EXTRA_DIST += bench/rejudge.py
 EXTRA_DIST += bench/spoof.py

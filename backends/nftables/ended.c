@@ -29,7 +29,9 @@
 
 #include "backends/flow/nudge.h"
 
-#define OPENED_TO "opened to " /* comment: ADDRESS PORT as dialled */
+/* Comments: of the tuple of the initiator; of that of the answers. ADDRESS PORT as dialled. */
+#define OPENED_TO  "opened to "
+#define ANSWERS_OF "answers of "
 
 static const char *const sets[] = { [NFT_V4] = "ended4", [NFT_V6] = "ended6" };
 
@@ -185,19 +187,25 @@ static bool has_ports(uint8_t protocol)
 	       protocol == WEIR_PROTO_SCTP;
 }
 
+/* What the initiator of UDP sends is judged by the policy, packet by packet, until it
+ * is answered: only the answers have to be kept from passing for a beginning. TCP is reset
+ * on both sides. The comment is on the first tuple that is written. */
 static void write_one(struct nft_elements *list, const struct weir_ending *e, bool comments)
 {
+	bool tcp = e->original.protocol == WEIR_PROTO_TCP;
 	char addr[WEIR_ADDR_STRLEN], text[NFT_COMMENT_MAX + 1];
 	struct weir_tuple tuples[TUPLES];
 	uint8_t key[NFT_TUPLE_KEY_MAX];
-	int n = tuples_of(e, tuples);
+	int first = tcp ? FORWARD : BACK, n = tcp ? tuples_of(e, tuples) : BACK + 1;
 
-	snprintf(text, sizeof(text), OPENED_TO "%s %u", weir_addr_format(&e->original.dst, addr),
-		 e->original.dport);
-	for (int i = 0; i < n; i++) {
+	if (!tcp)
+		tuples_of(e, tuples);
+	snprintf(text, sizeof(text), "%s%s %u", tcp ? OPENED_TO : ANSWERS_OF,
+		 weir_addr_format(&e->original.dst, addr), e->original.dport);
+	for (int i = first; i < n; i++) {
 		size_t len = nft_tuple_key(&tuples[i], key);
 
-		nft_element(list, key, len, false, NULL, comments && i == FORWARD ? text : NULL);
+		nft_element(list, key, len, false, NULL, comments && i == first ? text : NULL);
 	}
 }
 
@@ -303,43 +311,55 @@ static const struct nlattr *child_of(const struct nlattr *nest, uint16_t type)
 	return NULL;
 }
 
-/* "opened to 10.96.0.10 53" in user data; false: another tuple of the connection. */
-static bool read_dialled(const struct nlattr *data, struct weir_tuple *ret)
+static const char *comment_of(const struct nlattr *data, char *buf)
 {
 	const uint8_t *at = data ? mnl_attr_get_payload(data) : NULL;
 	size_t len = data ? mnl_attr_get_payload_len(data) : 0;
-	char text[NFT_COMMENT_MAX + 1], addr[WEIR_ADDR_STRLEN];
-	unsigned port;
 
-	if (len <= 2 || at[0] != NFTNL_UDATA_SET_ELEM_COMMENT || at[1] > len - 2)
-		return false;
-	snprintf(text, sizeof(text), "%.*s", (int)at[1], (const char *)at + 2);
-	if (sscanf(text, OPENED_TO "%45s %u", addr, &port) != 2 || port > UINT16_MAX)
-		return false;
-	ret->dport = (uint16_t)port;
-	return weir_addr_parse(addr, &ret->dst) == 0;
+	buf[0] = 0;
+	if (len > 2 && at[0] == NFTNL_UDATA_SET_ELEM_COMMENT && at[1] <= len - 2)
+		snprintf(buf, NFT_COMMENT_MAX + 1, "%.*s", (int)at[1], (const char *)at + 2);
+	return buf;
+}
+
+/* "opened to 10.96.0.10 53"; false: another tuple of the connection. */
+static bool read_dialled(const char *comment, const struct weir_tuple *key, struct weir_ending *ret)
+{
+	const struct weir_tuple turned = { .src = key->dst,
+					   .dst = key->src,
+					   .sport = key->dport,
+					   .dport = key->sport,
+					   .protocol = key->protocol };
+	char addr[WEIR_ADDR_STRLEN];
+	unsigned port;
+	bool answers = false;
+
+	if (sscanf(comment, OPENED_TO "%45s %u", addr, &port) != 2) {
+		answers = true;
+		if (sscanf(comment, ANSWERS_OF "%45s %u", addr, &port) != 2)
+			return false;
+	}
+	*ret = (struct weir_ending){ .original = answers ? turned : *key,
+				     .reply = answers ? *key : turned };
+	ret->original.dport = (uint16_t)port;
+	return port <= UINT16_MAX && weir_addr_parse(addr, &ret->original.dst) == 0;
 }
 
 static void read_one(const struct nlattr *elem, struct reading *into)
 {
 	const struct nlattr *key = child_of(child_of(elem, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
-	struct weir_tuple forward, dialled;
-	struct weir_ending *e;
+	char comment[NFT_COMMENT_MAX + 1];
+	struct weir_ending found, *e;
+	struct weir_tuple tuple;
 
 	if (!key ||
-	    !nft_tuple_of_key(mnl_attr_get_payload(key), mnl_attr_get_payload_len(key), &forward))
-		return;
-	dialled = forward;
-	if (!read_dialled(child_of(elem, NFTA_SET_ELEM_USERDATA), &dialled))
+	    !nft_tuple_of_key(mnl_attr_get_payload(key), mnl_attr_get_payload_len(key), &tuple) ||
+	    !read_dialled(comment_of(child_of(elem, NFTA_SET_ELEM_USERDATA), comment), &tuple,
+			  &found))
 		return;
 	e = add_ending(into);
 	if (e)
-		*e = (struct weir_ending){ .original = dialled,
-					   .reply = { .src = forward.dst,
-						      .dst = forward.src,
-						      .sport = forward.dport,
-						      .dport = forward.sport,
-						      .protocol = forward.protocol } };
+		*e = found;
 }
 
 static int read_elements(const struct nlmsghdr *nlh, void *data)

@@ -200,8 +200,13 @@ void nft_add_set(struct nft_batch *b, const struct nft_set *set)
 		mnl_attr_put_u32(nlh, NFTA_SET_DATA_TYPE, htonl(TYPE_VERDICT));
 		mnl_attr_put_u32(nlh, NFTA_SET_DATA_LEN, htonl(4));
 	}
-	if (set->kind == NFT_SET_TUPLES)
+	if (set->kind == NFT_SET_TUPLES) {
+		struct nlattr *desc = mnl_attr_nest_start(nlh, NFTA_SET_DESC);
+
+		mnl_attr_put_u32(nlh, NFTA_SET_DESC_SIZE, htonl(NFT_TUPLES_MAX));
+		mnl_attr_nest_end(nlh, desc);
 		mnl_attr_put_u64(nlh, NFTA_SET_TIMEOUT, htobe64(NFT_TUPLE_TIMEOUT_MS));
+	}
 	mnl_attr_put_u32(nlh, NFTA_SET_ID, htonl(b->messages));
 	mnl_attr_put(nlh, NFTA_SET_USERDATA, sizeof(byteorder), byteorder);
 	nft_batch_put(b, nlh);

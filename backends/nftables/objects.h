@@ -54,6 +54,7 @@ void nft_add_rules(struct nft_batch *b, const struct nft_rules *rules);
 /* The rules of this chain and no others: no packet misses them in between. */
 void nft_refill_chain(struct nft_batch *b, const char *chain, const struct nft_rules *rules);
 
+#define NFT_TUPLES_MAX	     262144u /* elements of such a set: 4 MB of buckets, taken at once */
 #define NFT_TUPLE_TIMEOUT_MS 600000u /* of an element of NFT_SET_TUPLES that nothing refreshes */
 
 /* Elements, many to a message: begin, any number of elements of one set and

@@ -3,8 +3,7 @@
  * Walks through the followed connections in steps, so that an ADD never waits for
  * a hundred thousand of them. What is denied goes to the backend, which blocks and
  * ends it; the END that the kernel then reports makes the record (follow.c). What
- * is blocked and is allowed again is released: the kernel's list is asked, because
- * it outlives weird. Knows no backend and no conntrack.
+ * is blocked and is allowed again is released. Knows no backend and no conntrack.
  */
 #include "daemon/flow/rejudge.h"
 
@@ -21,27 +20,31 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
-#define STEP	 1024u /* connections judged, or ended, at once */
-#define SUSPECTS 1024u /* more than that: a walk finds them */
+#define STEP	 1024u	/* connections judged, or ended, at once */
+#define SUSPECTS 1024u	/* more than that: a walk finds them */
+#define BLOCKED	 32768u /* remembered, to be released */
 #define RETRY_MS 1000u
 
 struct weir_rejudge {
 	struct weird *d;
 	uv_async_t wake;
-	uv_timer_t next;
+	uv_idle_t next; /* a step in each turn of the loop: others get theirs */
+	uv_timer_t retry;
 	int open;	    /* handles that are not closed yet */
 	bool enforced;	    /* the kernel has the world's tables */
 	bool walking;	    /* a round is under way */
 	bool failing, mute; /* said so: cannot end them; cannot tell their ends */
-	bool look_blocked;  /* ask the kernel what is blocked, in this round */
-	bool any_blocked;   /* there may be some; unknown at the start: yes */
+	bool look_blocked;  /* some of those that are blocked may be allowed by now */
+	bool asked;	    /* the kernel, what is blocked */
 	uint32_t place;	    /* of the walk: a change in the middle does not begin at the front */
 	uint32_t start;	    /* where the round began */
 	bool wrapped;	    /* it has been at the end since */
 	uint64_t began;	    /* us: the round's change */
 	uint64_t round_ended;
-	struct weir_ending *doomed; /* STEP of them */
-	size_t n_doomed;
+	struct weir_ending batch[STEP]; /* to be ended, or released */
+	size_t n_batch;
+	struct weir_ending blocked[BLOCKED]; /* the youngest */
+	size_t n_blocked;
 	pthread_mutex_t lock; /* of what follows */
 	struct weir_ending suspects[SUSPECTS];
 	size_t n_suspects;
@@ -57,16 +60,22 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static void on_next(uv_timer_t *timer);
+static void on_next(uv_idle_t *idle);
 
-static void begin_round(struct weir_rejudge *r, uint64_t in_ms)
+static void begin_round(struct weir_rejudge *r)
 {
 	if (!r->walking)
 		r->round_ended = 0;
 	r->walking = true;
 	r->wrapped = false;
 	r->start = r->place;
-	uv_timer_start(&r->next, on_next, in_ms, 0);
+	uv_timer_stop(&r->retry);
+	uv_idle_start(&r->next, on_next);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+	begin_round(timer->data);
 }
 
 /* --- judging ---------------------------------------------------------------------- */
@@ -89,7 +98,7 @@ static void judge_track(void *data, struct weir_track *track)
 	if (weir_flow_spared(&r->d->world, &c, &track->annotation, &j))
 		return;
 	weir_pipeline_ended(r->d->pipeline, track, &j);
-	r->doomed[r->n_doomed++] = e;
+	r->batch[r->n_batch++] = e;
 }
 
 /* A failure is said once; the round begins again until it works. */
@@ -99,14 +108,27 @@ static void fail(struct weir_rejudge *r, const struct weir_error *err)
 		weir_log(WEIR_LOG_ERROR, "denied connections go on; retrying", "error", err->text,
 			 NULL);
 	r->failing = true;
-	begin_round(r, RETRY_MS);
+	uv_idle_stop(&r->next);
+	uv_timer_start(&r->retry, on_retry, RETRY_MS, 0);
+}
+
+static void remember(void *data, const struct weir_ending *ending)
+{
+	struct weir_rejudge *r = data;
+
+	if (r->n_blocked == BLOCKED) {
+		r->n_blocked /= 2;
+		memmove(r->blocked, r->blocked + BLOCKED - r->n_blocked,
+			r->n_blocked * sizeof(*r->blocked));
+	}
+	r->blocked[r->n_blocked++] = *ending;
 }
 
 /* Without this they notice when they send something. */
 static void tell_ends(struct weir_rejudge *r)
 {
 	struct weir_error err = { "" };
-	int code = weir_backend_nudge(r->d->backend, r->doomed, r->n_doomed, &err);
+	int code = weir_backend_nudge(r->d->backend, r->batch, r->n_batch, &err);
 
 	if (code < 0 && !r->mute)
 		weir_log(WEIR_LOG_WARNING, "idle connections that were ended are not told", "error",
@@ -119,16 +141,17 @@ static int end_doomed(struct weir_rejudge *r)
 	struct weir_error err = { "" };
 	int code = 0;
 
-	if (r->n_doomed)
-		code = weir_backend_end(r->d->backend, r->doomed, r->n_doomed, &err);
-	if (code == 0 && r->n_doomed) {
+	if (r->n_batch)
+		code = weir_backend_end(r->d->backend, r->batch, r->n_batch, &err);
+	if (code == 0 && r->n_batch) {
 		tell_ends(r);
-		r->stats.ended += r->n_doomed;
-		r->round_ended += r->n_doomed;
-		r->any_blocked = true;
+		r->stats.ended += r->n_batch;
+		r->round_ended += r->n_batch;
+		for (size_t i = 0; i < r->n_batch; i++)
+			remember(r, &r->batch[i]);
 		r->failing = false;
 	}
-	r->n_doomed = 0;
+	r->n_batch = 0;
 	if (code < 0)
 		fail(r, &err);
 	return code;
@@ -136,65 +159,53 @@ static int end_doomed(struct weir_rejudge *r)
 
 /* --- those that are blocked --------------------------------------------------------- */
 
-struct blocked {
-	struct weir_ending *items;
-	size_t n, size;
-	bool failed;
-};
-
-static void keep_blocked(void *data, const struct weir_ending *ending)
+/* Once, after a start; to ask the kernel for a hundred thousand takes seconds. */
+static void ask_blocked(struct weir_rejudge *r)
 {
-	struct blocked *b = data;
+	struct weir_error err = { "" };
 
-	if (b->n == b->size) {
-		size_t size = b->size ? b->size * 2 : 64;
-		void *items = reallocarray(b->items, size, sizeof(*b->items));
-
-		if (!items) {
-			b->failed = true;
-			return;
-		}
-		b->items = items;
-		b->size = size;
-	}
-	b->items[b->n++] = *ending;
+	if (weir_backend_blocked(r->d->backend, remember, r, &err) < 0)
+		weir_log(WEIR_LOG_WARNING, "ended connections of an earlier weird are not known",
+			 "error", err.text, NULL);
+	r->asked = true;
 }
 
-/* Leaves those in the list that are allowed. */
-static void drop_denied(const struct weir_rejudge *r, struct blocked *b)
+/* Moves up to STEP of those that are allowed into the batch. */
+static size_t take_allowed(struct weir_rejudge *r)
 {
-	size_t n = 0;
+	size_t kept = 0, n = 0;
 
 	pthread_mutex_lock(&r->d->world.lock);
-	for (size_t i = 0; i < b->n; i++) {
-		struct weir_judgement j;
+	for (size_t i = 0; i < r->n_blocked; i++) {
+		struct weir_judgement j = { .verdict = WEIR_DENIED };
+		const struct weir_ending *e = &r->blocked[i];
 
-		weir_annotate_judge(&r->d->world, &b->items[i].original, &b->items[i].reply, &j);
-		if (j.verdict != WEIR_DENIED)
-			b->items[n++] = b->items[i];
+		if (n < STEP)
+			weir_annotate_judge(&r->d->world, &e->original, &e->reply, &j);
+		if (j.verdict == WEIR_DENIED)
+			r->blocked[kept++] = *e;
+		else
+			r->batch[n++] = *e;
 	}
 	pthread_mutex_unlock(&r->d->world.lock);
-	b->n = n;
+	r->n_blocked = kept;
+	return n;
 }
 
-static void release_allowed(struct weir_rejudge *r)
+/* False: there may be more. What cannot be released ends by itself, when it is quiet. */
+static bool release_allowed(struct weir_rejudge *r)
 {
-	struct blocked b = { .items = NULL };
 	struct weir_error err = { "" };
-	int code = weir_backend_blocked(r->d->backend, keep_blocked, &b, &err);
+	size_t n;
 
-	r->any_blocked = b.n != 0 || code < 0;
-	drop_denied(r, &b);
-	for (size_t i = 0; i < b.n && code == 0; i += STEP) {
-		size_t n = b.n - i < STEP ? b.n - i : STEP;
-
-		code = weir_backend_release(r->d->backend, b.items + i, n, &err);
-		r->stats.released += code == 0 ? n : 0;
-	}
-	free(b.items);
-	if (code < 0)
+	if (!r->asked)
+		ask_blocked(r);
+	n = take_allowed(r);
+	if (n && weir_backend_release(r->d->backend, r->batch, n, &err) < 0)
 		weir_log(WEIR_LOG_WARNING, "ended connections cannot be let through again", "error",
 			 err.text, NULL);
+	r->stats.released += n;
+	return n < STEP;
 }
 
 /* --- a round -------------------------------------------------------------------------- */
@@ -203,11 +214,12 @@ static void finish_round(struct weir_rejudge *r)
 {
 	char number[24];
 
+	uv_idle_stop(&r->next);
 	r->walking = false;
 	r->stats.walks++;
+	r->stats.last_us = now_us() - r->began;
 	if (!r->round_ended)
 		return;
-	r->stats.last_us = now_us() - r->began;
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)r->round_ended);
 	weir_log(WEIR_LOG_INFO, "connections ended that policies deny now", "connections", number,
 		 NULL);
@@ -225,25 +237,25 @@ static bool walk(struct weir_rejudge *r)
 
 static void step(struct weir_rejudge *r)
 {
-	if (r->look_blocked && r->any_blocked) {
-		r->look_blocked = false;
-		release_allowed(r);
-	} else if (walk(r)) {
-		if (end_doomed(r) == 0)
-			finish_round(r);
-		return;
-	}
-	if (end_doomed(r) == 0)
-		uv_timer_start(&r->next, on_next, 0, 0);
+	bool complete = false;
+
+	if (r->look_blocked)
+		r->look_blocked = !release_allowed(r);
+	else
+		complete = walk(r);
+	if (end_doomed(r) == 0 && complete)
+		finish_round(r);
 }
 
-static void on_next(uv_timer_t *timer)
+static void on_next(uv_idle_t *idle)
 {
-	struct weir_rejudge *r = timer->data;
+	struct weir_rejudge *r = idle->data;
 	uint64_t start = now_us(), took;
 
-	if (!r->enforced || !r->walking || !r->d->pipeline)
+	if (!r->enforced || !r->walking || !r->d->pipeline) {
+		uv_idle_stop(idle);
 		return;
+	}
 	step(r);
 	took = now_us() - start;
 	if (took > r->stats.max_step_us)
@@ -259,7 +271,7 @@ void weir_rejudge_applied(struct weir_rejudge *r, bool enforced)
 	if (!enforced)
 		return;
 	r->began = now_us();
-	begin_round(r, 0);
+	begin_round(r);
 }
 
 /* --- single ones ------------------------------------------------------------------------ */
@@ -284,7 +296,7 @@ static void judge_suspects(struct weir_rejudge *r)
 	pthread_mutex_unlock(&r->lock);
 	pthread_mutex_unlock(&r->d->world.lock);
 	if (too_many && r->enforced)
-		begin_round(r, 0);
+		begin_round(r);
 }
 
 /* Until the kernel has the tables nothing is ended; a round follows when it has. */
@@ -322,17 +334,15 @@ int weir_rejudge_new(struct weird *d, struct weir_rejudge **ret, struct weir_err
 {
 	WEIR_AUTO_FREE struct weir_rejudge *r = calloc(1, sizeof(*r));
 
-	if (r)
-		r->doomed = calloc(STEP, sizeof(*r->doomed));
-	if (!r || !r->doomed)
+	if (!r)
 		return weir_error_errno(err, ENOMEM, "rejudge");
 	r->d = d;
-	r->any_blocked = true;
 	pthread_mutex_init(&r->lock, NULL);
-	uv_timer_init(d->loop, &r->next);
+	uv_idle_init(d->loop, &r->next);
+	uv_timer_init(d->loop, &r->retry);
 	uv_async_init(d->loop, &r->wake, on_wake);
-	r->next.data = r->wake.data = r;
-	r->open = 2;
+	r->next.data = r->retry.data = r->wake.data = r;
+	r->open = 3;
 	*ret = weir_take(r);
 	return 0;
 }
@@ -344,7 +354,6 @@ static void on_closed(uv_handle_t *handle)
 	if (--r->open)
 		return;
 	pthread_mutex_destroy(&r->lock);
-	free(r->doomed);
 	free(r);
 }
 
@@ -355,5 +364,6 @@ void weir_rejudge_free(struct weir_rejudge **rejudge)
 	if (!r)
 		return;
 	uv_close((uv_handle_t *)&r->next, on_closed);
+	uv_close((uv_handle_t *)&r->retry, on_closed);
 	uv_close((uv_handle_t *)&r->wake, on_closed);
 }

@@ -27,7 +27,7 @@ void weir_rejudge_suspect(struct weir_rejudge *r, const struct weir_flow *flow);
 struct weir_rejudge_stats {
 	uint64_t ended, released; /* connections */
 	uint64_t walks;		  /* rounds through all of them */
-	uint64_t last_us;	  /* the last round that ended some: from the change on */
+	uint64_t last_us;	  /* the last round: from the change on */
 	uint64_t max_step_us;	  /* main thread busy at once */
 };
 /* r NULL: all zero */

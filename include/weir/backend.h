@@ -134,7 +134,9 @@ int weir_backend_settle(struct weir_backend *b, int *ret_ms, struct weir_error *
 int weir_backend_verify(struct weir_backend *b, const struct weir_addr *addr,
 			struct weir_error *err);
 /* End these connections: blocked first, then conntrack forgets them, so that no packet
- * in between revives one. A few thousand at a time. -EOPNOTSUPP: the backend cannot. */
+ * in between revives one. A few thousand at a time. -EOPNOTSUPP: the backend cannot;
+ * -ENFILE: it can block no more: conntrack has forgotten them all the same, so that their
+ * next packets are judged as if they began something. */
 int weir_backend_end(struct weir_backend *b, const struct weir_ending *endings, size_t n,
 		     struct weir_error *err);
 /* Tell the ends of those that were ended, as far as they can be told: TCP is reset at
