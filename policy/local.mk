@@ -23,6 +23,9 @@ policy_libpolicy_a_SOURCES += policy/address.c policy/assign.c policy/changes.c 
 LIBPOLICY = policy/libpolicy.a
 EXTRA_DIST += docs/COMPILER.md
 
+BENCHES += bench/cluster_policies
+bench_cluster_policies_SOURCES = bench/cluster_policies.c tests/unit/policy/build.c tests/unit/policy/build.h
+bench_cluster_policies_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 BENCHES += bench/compile
 bench_compile_SOURCES = bench/compile.c tests/unit/policy/build.c tests/unit/policy/build.h
 bench_compile_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
