@@ -93,6 +93,11 @@ check_PROGRAMS += tests/unit/backends/nftables tests/unit/backends/nftables_traf
 TESTS += tests/unit/backends/nftables tests/unit/backends/nftables_traffic
 check_PROGRAMS += tests/unit/backends/nft_intervals tests/unit/backends/nft_render
 TESTS += tests/unit/backends/nft_intervals tests/unit/backends/nft_render
+check_PROGRAMS += tests/unit/backends/nft_ended
+TESTS += tests/unit/backends/nft_ended
+tests_unit_backends_nft_ended_SOURCES = tests/unit/backends/nft_ended.c \
+	tests/unit/backends/flow/traffic.h
+tests_unit_backends_nft_ended_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
 tests_unit_backends_nft_intervals_SOURCES = tests/unit/backends/nft_intervals.c
 tests_unit_backends_nft_intervals_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(CMOCKA_LIBS)
 tests_unit_backends_nft_render_SOURCES = tests/unit/backends/nft_render.c
@@ -109,6 +114,11 @@ tests_unit_backends_nftables_SOURCES = tests/unit/backends/nftables.c
 tests_unit_backends_nftables_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
 endif
 
+check_PROGRAMS += tests/unit/backends/flow/end
+TESTS += tests/unit/backends/flow/end
+tests_unit_backends_flow_end_SOURCES = tests/unit/backends/flow/end.c \
+	tests/unit/backends/flow/traffic.h
+tests_unit_backends_flow_end_LDADD = $(LIBBACKENDS) $(LIBWEIR) $(LIBBACKENDS_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/backends/flow/kernel tests/unit/backends/flow/stream
 TESTS += tests/unit/backends/flow/kernel tests/unit/backends/flow/stream
 tests_unit_backends_flow_stream_SOURCES = tests/unit/backends/flow/stream.c

@@ -408,6 +408,72 @@ static void refused_records_are_counted(void **state)
 	assert_int_equal(lost, 6);
 }
 
+static uint32_t suspected;
+
+static void on_suspect(void *data, const struct weir_flow *flow)
+{
+	assert_ptr_equal(data, &suspected);
+	suspected = flow->id;
+}
+
+static void suspects_are_told(void **state)
+{
+	f.suspect = on_suspect;
+	f.suspect_data = &suspected;
+	suspected = 0;
+	give(in(WEIR_FLOW_NEW, 1));
+	assert_int_equal(suspected, 0);
+	give(fake_flow(WEIR_FLOW_NEW, 2, REMOTE, 1000, LOCAL, 81));
+	assert_int_equal(suspected, 2);
+	poll_with(3, 4); /* one that was there before */
+	assert_int_equal(suspected, 2);
+	fake_world_allow_all(true);
+	give(fake_flow(WEIR_FLOW_NEW, 5, REMOTE, 1001, LOCAL, 81));
+	assert_int_equal(suspected, 2);
+}
+
+static void ended_by_a_policy(void **state)
+{
+	struct weir_flow flow = in(WEIR_FLOW_NEW, 1);
+	struct weir_judgement why;
+
+	give(flow);
+	assert_int_equal(last.verdict, WEIR_ALLOWED);
+	flow.reply.sport = 81; /* what the policy denies */
+	weir_annotate_judge(&fake_world, &flow.original, &flow.reply, &why);
+	weir_follow_ended(&f, weir_tracker_find(f.tracker, &flow, false), &why);
+	give(with_counters(in(WEIR_FLOW_END, 1), 7));
+	assert_int_equal(last.type, WEIR_RECORD_END);
+	assert_int_equal(last.end, WEIR_END_POLICY);
+	assert_int_equal(last.verdict, WEIR_DENIED);
+	assert_int_equal(last.ingress.reason, WEIR_REASON_ISOLATED);
+	assert_string_equal(names[3], "deny");
+	assert_int_equal(last.packets[0], 7);
+}
+
+static void count_track(void *data, struct weir_track *track)
+{
+	++*(unsigned *)data;
+}
+
+static void a_walk_meets_each_once(void **state)
+{
+	uint32_t place = 0;
+	unsigned met = 0, steps = 0;
+
+	for (unsigned id = 1; id <= 100; id++)
+		give(in(WEIR_FLOW_NEW, id));
+	give(in(WEIR_FLOW_END, 50)); /* a hole */
+	do
+		weir_tracker_walk(f.tracker, &place, 7, count_track, &met);
+	while (++steps < 1000 && place);
+	assert_int_equal(met, 99);
+	assert_int_equal(steps, 100 / 7 + 1);
+	weir_tracker_walk(f.tracker, &place, 100, count_track, &met);
+	assert_int_equal(met, 198);
+	assert_int_equal(place, 0);
+}
+
 static void entries_are_small(void **state)
 {
 	assert_true(sizeof(struct weir_track) + 2 * sizeof(uint32_t) <= 200);
@@ -435,6 +501,9 @@ int main(void)
 		TEST(denied_in_spite_of_the_tables),
 		TEST(the_end_tells_all),
 		TEST(refused_records_are_counted),
+		TEST(suspects_are_told),
+		TEST(ended_by_a_policy),
+		TEST(a_walk_meets_each_once),
 		TEST(entries_are_small),
 	};
 
