@@ -53,8 +53,8 @@ dist_check_SCRIPTS += $(CONFORMANCE)
 TESTS += $(CONFORMANCE)
 # Random clusters; --seed and --count by hand.
 EXTRA_DIST += tests/oracle/cluster.py tests/random/generate.py
-dist_check_SCRIPTS += tests/random/clusters.py
-TESTS += tests/random/clusters.py
+dist_check_SCRIPTS += tests/random/clusters.py tests/random/rewrites.py
+TESTS += tests/random/clusters.py tests/random/rewrites.py
 # Policy through real packets: everybody to everybody.
 check_PROGRAMS += tests/e2e/probe
 tests_e2e_probe_SOURCES = tests/e2e/packets.c tests/e2e/packets.h tests/e2e/probe.c
