@@ -50,7 +50,7 @@ def run(primary, seeds):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    options.add_argument("--count", type=int, default=50)
+    options.add_argument("--count", type=int, default=100)
     options.add_argument("--primary", choices=("bridge", "ptp"))
     options = options.parse_args()
     seeds = range(options.seed, options.seed + options.count)

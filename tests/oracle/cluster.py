@@ -9,6 +9,7 @@
      "clusterPolicies": {"all": {"tier": "Admin", ...},                    # of the whole cluster;
                          "AdminNetworkPolicy/old": {...}},                 # of an older kind
      "staged": ["shop/deny", "all"],                                       # of these policies
+     "domains": {"a.example.com": ["192.0.2.10"]},                         # what DNS has told
      "nodes": {"n1": {"labels": {"zone": "a"}, "ips": ["10.77.0.1"]}}}
 """
 import copy
@@ -58,6 +59,11 @@ def node_objects(cluster):
             for name, node in cluster.get("nodes", {}).items()]
 
 
+def domain_objects(cluster):
+    return [{"apiVersion": "weir.dev/test", "kind": "Domain", "metadata": {"name": name},
+             "addresses": ips} for name, ips in cluster.get("domains", {}).items()]
+
+
 def mode(cluster, key):
     staged = key in cluster.get("staged", [])
     return {"annotations": {"weir.dev/mode": "staged"}} if staged else {}
@@ -80,7 +86,7 @@ def policy_objects(cluster):
 
 def objects(cluster):
     return (namespace_objects(cluster) + node_objects(cluster) + pod_objects(cluster)
-            + policy_objects(cluster))
+            + domain_objects(cluster) + policy_objects(cluster))
 
 
 def show(cluster):

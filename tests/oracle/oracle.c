@@ -138,6 +138,37 @@ static bool peer_is_pod(const struct oracle_world *w, const struct weir_policy *
 				   : selects_namespace(w, &peer->namespaces, pod->namespace_);
 }
 
+/* Label by label from the right, as names are read; a star stands for one or more. */
+static bool name_is(const char *name, const char *pattern)
+{
+	const char *n = name + strlen(name), *p = pattern + strlen(pattern);
+
+	while (p > pattern && n > name && p[-1] == n[-1]) {
+		p--;
+		n--;
+	}
+	if (p == pattern)
+		return n == name;
+	return p == pattern + 1 && *pattern == '*' && n > name;
+}
+
+static bool peer_is_name_of(const struct oracle_world *w, const struct weir_peer *peer,
+			    const struct weir_addr *a)
+{
+	for (size_t i = 0; i < w->n_domains; i++) {
+		const struct weir_domain *d = w->domains[i];
+		bool known = false, meant = false;
+
+		for (uint32_t j = 0; j < d->n_addrs; j++)
+			known |= same_addr(&d->addrs[j], a);
+		for (uint32_t j = 0; j < peer->n_names; j++)
+			meant |= name_is(d->name, peer->names[j]);
+		if (known && meant)
+			return true;
+	}
+	return false;
+}
+
 static bool peer_is(const struct oracle_world *w, const struct weir_policy *policy,
 		    const struct weir_peer *peer, const struct weir_addr *a)
 {
@@ -151,7 +182,7 @@ static bool peer_is(const struct oracle_world *w, const struct weir_policy *poli
 	case WEIR_PEER_NODES:
 		return !pod && peer_is_node_with(w, peer, a);
 	}
-	return false; /* names of domains: nobody has resolved them */
+	return peer_is_name_of(w, peer, a);
 }
 
 /* --- ports ------------------------------------------------------------------ */

@@ -18,6 +18,8 @@ struct oracle_world {
 	const struct weir_pod *const *pods;
 	const struct weir_node *const *nodes;
 	const struct weir_policy *const *policies;
+	const struct weir_domain *const *domains; /* what is known of names */
+	size_t n_domains;
 	const struct weir_addr *node; /* addresses of the node itself */
 	size_t n_namespaces, n_pods, n_nodes, n_policies, n_node;
 };

@@ -22,12 +22,15 @@ void world_close(struct world *w)
 		weir_pod_free(w->pool, &w->pods[--w->n_pods]);
 	while (w->n_nodes)
 		weir_node_free(w->pool, &w->nodes[--w->n_nodes]);
+	while (w->n_domains)
+		weir_domain_free(w->pool, &w->domains[--w->n_domains]);
 	while (w->n_namespaces)
 		weir_namespace_free(w->pool, &w->namespaces[--w->n_namespaces]);
 	free(w->policies);
 	free(w->pods);
 	free(w->nodes);
 	free(w->namespaces);
+	free(w->domains);
 	weir_pool_free(&w->pool);
 }
 
@@ -71,6 +74,28 @@ static int add_node(struct world *w, const cJSON *object, struct weir_error *err
 	return r;
 }
 
+static int add_domain(struct world *w, const cJSON *object, struct weir_error *err)
+{
+	const cJSON *addrs = cJSON_GetObjectItemCaseSensitive(object, "addresses"), *item;
+	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(
+		cJSON_GetObjectItemCaseSensitive(object, "metadata"), "name"));
+	size_t n = (size_t)cJSON_GetArraySize(addrs);
+	struct weir_domain *d = calloc(1, sizeof(*d) + n * sizeof(*d->addrs));
+
+	if (!d || !name || !ROOM(w->domains, w->n_domains)) {
+		free(d);
+		return -ENOMEM;
+	}
+	d->name = weir_pool_string(w->pool, name);
+	w->domains[w->n_domains++] = d;
+	cJSON_ArrayForEach (item, addrs) {
+		if (!cJSON_IsString(item) ||
+		    weir_addr_parse(item->valuestring, &d->addrs[d->n_addrs++]) < 0)
+			return weir_error_set(err, EINVAL, "addresses of %s", name);
+	}
+	return 0;
+}
+
 static int add_policy(struct world *w, const cJSON *object,
 		      int (*decode)(struct weir_pool *pool, const cJSON *json,
 				    struct weir_policy **ret, struct weir_error *err),
@@ -95,6 +120,7 @@ int world_add(struct world *w, const cJSON *object, struct weir_error *err)
 		{ "Namespace", add_namespace, NULL },
 		{ "Pod", add_pod, NULL },
 		{ "Node", add_node, NULL },
+		{ "Domain", add_domain, NULL },
 		{ "NetworkPolicy", NULL, weir_networkpolicy_decode },
 		{ "ClusterNetworkPolicy", NULL, weir_clusternetworkpolicy_decode },
 		{ "AdminNetworkPolicy", NULL, weir_adminnetworkpolicy_decode },
@@ -125,6 +151,8 @@ struct oracle_world world_view(const struct world *w)
 		.n_pods = w->n_pods,
 		.n_nodes = w->n_nodes,
 		.n_policies = w->n_policies,
+		.domains = (const struct weir_domain *const *)w->domains,
+		.n_domains = w->n_domains,
 	};
 }
 
@@ -145,6 +173,8 @@ int world_compile(const struct world *w, struct weir_compiler **ret, struct weir
 		r = weir_compiler_add_pod(c, w->pods[i]);
 	for (size_t i = 0; r == 0 && i < w->n_nodes; i++)
 		r = weir_compiler_add_node(c, w->nodes[i]);
+	for (size_t i = 0; r == 0 && i < w->n_domains; i++)
+		r = weir_compiler_add_domain(c, w->domains[i]);
 	for (size_t i = 0; r == 0 && i < w->n_policies; i++)
 		r = weir_compiler_add_policy(c, w->policies[i]);
 	if (r < 0)

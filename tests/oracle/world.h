@@ -15,13 +15,15 @@ struct world {
 	struct weir_pod **pods;
 	struct weir_node **nodes;
 	struct weir_policy **policies;
-	size_t n_namespaces, n_pods, n_nodes, n_policies;
+	struct weir_domain **domains;
+	size_t n_namespaces, n_pods, n_nodes, n_policies, n_domains;
 };
 
 int world_open(struct world *w);
 void world_close(struct world *w);
 /* Namespace, Pod, Node or a kind of policy; another kind is -EINVAL. The pods
- * become pods of this node. */
+ * become pods of this node. What no API server has: a Domain, that is what was
+ * learned of a name, {"kind":"Domain","metadata":{"name":..},"addresses":[..]}. */
 int world_add(struct world *w, const cJSON *object, struct weir_error *err);
 struct oracle_world world_view(const struct world *w);
 /* A compiler that has taken it all in; it must not outlive the world. */

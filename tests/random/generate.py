@@ -10,6 +10,9 @@ PORT_NAMES = ("http", "dns", "admin")
 PORTS = (53, 80, 81, 443, 8080)
 PROTOCOLS = ("TCP", "UDP", "SCTP")
 ACTIONS = ("Accept", "Deny", "Pass")
+DOMAINS = ("example.com", "a.example.com", "b.example.com", "x.a.example.com", "a.example.org")
+PATTERNS = ("*.example.com", "*.a.example.com", "A.example.com.", "b.example.com", "example.com",
+            "c.example.com", "*.example.org")
 NODE = ("10.77.0.1", "fd77::1")
 OUTSIDE = ("192.0.2.10", "2001:db8::10")
 COLUMNS = [("TCP", 80), ("TCP", 81), ("TCP", 8080), ("UDP", 53), ("UDP", 80), ("SCTP", 80),
@@ -154,10 +157,10 @@ def cluster_peer(rng, names, addresses, key):
         return {"pods": cluster_pods(rng, names)}
     if kind < 0.78:
         return {"nodes": selector(rng)}
-    if kind < 0.97:
+    if kind < 0.9:
         return {"networks": [block(rng, addresses)["ipBlock"]["cidr"]
                              for _ in range(rng.randint(1, 3))]}
-    return {"domainNames": ["*.example.com"]}
+    return {"domainNames": rng.sample(PATTERNS, rng.randint(1, 2))}
 
 
 def cluster_protocol(rng):
@@ -200,6 +203,12 @@ def nodes(rng, node):
             for name, ips in found.items() if chance(rng, 0.8)}
 
 
+def domains(rng, addresses):
+    """Names that DNS has told of; two may have the same address."""
+    return {name: rng.sample(addresses, rng.randint(1, min(3, len(addresses))))
+            for name in DOMAINS if chance(rng, 0.6)}
+
+
 # --- clusters -------------------------------------------------------------------------
 
 
@@ -216,6 +225,7 @@ def new_pods(rng, names):
 def cluster(rng, pods=None, node=NODE):
     """pods: {"namespace/name": {"ips": [...]}} when they are given; they get labels and ports."""
     names = sorted({key.split("/")[0] for key in pods}) if pods else ["shop", "bank", "guests"]
+    learned = not pods  # a real weird has heard of no name
     pods = {key: dict(pod) for key, pod in (pods or new_pods(rng, names)).items()}
     for pod in pods.values():
         pod.update(labels=labels(rng), ports=named_ports(rng))
@@ -226,6 +236,8 @@ def cluster(rng, pods=None, node=NODE):
              "clusterPolicies": {f"cluster-{i}": cluster_policy(rng, names, addresses + list(node))
                                  for i in range(rng.randint(0, 4))},
              "nodes": nodes(rng, node)}
+    if learned:
+        found["domains"] = domains(rng, addresses + list(node))
     found["staged"] = [key for part in ("policies", "clusterPolicies") for key in found[part]
                        if chance(rng, 0.1)]
     return found
