@@ -211,6 +211,7 @@ def test_policy_came_while_weird_was_away(node):
         eventually(lambda: run_for(0.01, connections) or all(c.over() for c in connections), 5, "ended")
         last = max(c.reset or c.answered for c in connections)
         print(f"     ended {max(0, last - gone) * 1000:.0f} ms after weird was in sync")
+        assert last - gone < 0.5, "found late"
         assert blocked(node) >= 6
         node.restart(sig)  # what is blocked stays so, and does no harm to anybody else
         assert blocked(node) >= 6
@@ -295,6 +296,20 @@ def test_through_a_service(node):
     lived = ended_by(node, lambda: node.write_manifest("deny", DENY_IN), connections,
                      Fresh(client, first.addr(4), PORT))
     print(f"     {lived * 1000:.1f} ms")
+
+
+def test_let_in_all_the_same(node):
+    """What the kernel lets in although the tables deny it (here a rule of the test; else the last moment
+    before a change) ends when its first packet is reported, without any further change."""
+    client, server = pods(node)
+    node.write_manifest("deny", DENY_IN)
+    node.wait()
+    node.host.run("nft", "insert", "rule", "inet", "weir", "forward", "udp", "dport", str(PORT), "accept")
+    time.sleep(0.3)
+    ended, rounds = metric(node, "weir_connections_ended_total"), metric(node, "weir_rejudge_rounds_total")
+    assert client.reach(server.addr(4), PORT, "udp")
+    eventually(lambda: metric(node, "weir_connections_ended_total") > ended, 1, "the connection ends")
+    assert metric(node, "weir_rejudge_rounds_total") == rounds
 
 
 def test_records_say_why(node):
@@ -390,7 +405,7 @@ def test_what_stays_allowed_loses_nothing(node):
 
 
 TESTS = [test_both_directions, test_idle, test_policy_came_while_weird_was_away, test_labels_and_namespaces,
-         test_through_a_service, test_records_say_why, test_outside, test_node_stays, test_keep,
+         test_through_a_service, test_let_in_all_the_same, test_records_say_why, test_outside, test_node_stays, test_keep,
          test_what_stays_allowed_loses_nothing]
 
 
