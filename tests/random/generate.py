@@ -157,7 +157,7 @@ def cluster_peer(rng, names, addresses, key):
         return {"pods": cluster_pods(rng, names)}
     if kind < 0.78:
         return {"nodes": selector(rng)}
-    if kind < 0.9:
+    if kind < 0.85:
         return {"networks": [block(rng, addresses)["ipBlock"]["cidr"]
                              for _ in range(rng.randint(1, 3))]}
     return {"domainNames": rng.sample(PATTERNS, rng.randint(1, 2))}
@@ -179,6 +179,8 @@ def cluster_protocol(rng):
 def cluster_rule(rng, key, names, addresses):
     found = {"action": rng.choice(ACTIONS),
              key: [cluster_peer(rng, names, addresses, key) for _ in range(rng.randint(1, 3))]}
+    if any("domainNames" in p for p in found[key]) and chance(rng, 0.8):
+        found["action"] = "Accept"  # the API has names for nothing else
     if chance(rng, 0.6):
         found["protocols"] = [cluster_protocol(rng) for _ in range(rng.randint(1, 3))]
     return found
