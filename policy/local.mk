@@ -34,12 +34,13 @@ if WEIR_HAVE_TESTS
 POLICY_TESTS = tests/unit/policy/class tests/unit/policy/clusternetworkpolicy \
 	tests/unit/policy/compile tests/unit/policy/identity tests/unit/policy/incremental \
 	tests/unit/policy/judge tests/unit/policy/metamorphic tests/unit/policy/networkpolicy \
-	tests/unit/policy/objects \
+	tests/unit/policy/objects tests/unit/policy/rewrites \
 	tests/unit/policy/oom tests/unit/policy/selector tests/unit/policy/trie
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 POLICY_BUILD = tests/unit/policy/build.c tests/unit/policy/build.h
 POLICY_RANDOM = tests/unit/policy/random.c tests/unit/policy/random.h $(POLICY_BUILD)
+POLICY_THINGS = tests/unit/policy/things.c tests/unit/policy/things.h $(POLICY_RANDOM)
 POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
 tests_unit_policy_class_SOURCES = tests/unit/policy/class.c $(POLICY_BUILD)
 tests_unit_policy_class_LDADD = $(POLICY_TEST_LIBS)
@@ -55,7 +56,7 @@ tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY
 tests_unit_policy_incremental_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_judge_SOURCES = tests/unit/policy/judge.c $(POLICY_BUILD)
 tests_unit_policy_judge_LDADD = $(POLICY_TEST_LIBS)
-tests_unit_policy_metamorphic_SOURCES = tests/unit/policy/metamorphic.c $(POLICY_RANDOM) \
+tests_unit_policy_metamorphic_SOURCES = tests/unit/policy/metamorphic.c $(POLICY_THINGS) \
 	tests/unit/policy/tables.c tests/unit/policy/tables.h
 tests_unit_policy_metamorphic_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_networkpolicy_SOURCES = tests/unit/policy/networkpolicy.c \
@@ -66,6 +67,8 @@ tests_unit_policy_objects_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_oom_SOURCES = tests/unit/policy/oom.c $(POLICY_BUILD)
 tests_unit_policy_oom_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 tests_unit_policy_oom_LDADD = $(POLICY_TEST_LIBS)
+tests_unit_policy_rewrites_SOURCES = tests/unit/policy/rewrites.c $(POLICY_THINGS)
+tests_unit_policy_rewrites_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_selector_SOURCES = tests/unit/policy/selector.c $(POLICY_BUILD)
 tests_unit_policy_selector_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_trie_SOURCES = tests/unit/policy/trie.c
