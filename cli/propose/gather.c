@@ -59,10 +59,10 @@ static void keep_common(cJSON *labels, const cJSON *others)
 	cJSON *label = labels->child, *next;
 
 	for (; label; label = next) {
-		const char *other = weirctl_text(others, label->string);
+		const cJSON *other = weirctl_member(others, label->string);
 
 		next = label->next;
-		if (strcmp(other, label->valuestring) != 0)
+		if (!other || strcmp(other->valuestring, label->valuestring) != 0)
 			cJSON_Delete(cJSON_DetachItemViaPointer(labels, label));
 	}
 }
@@ -85,6 +85,13 @@ static int split(struct propose_workload *w)
 
 static void free_workload(struct propose_workload *w)
 {
+	struct propose_pod *pod, *next;
+
+	HASH_ITER (hh, w->pods, pod, next) {
+		HASH_DEL(w->pods, pod);
+		cJSON_Delete(pod->labels);
+		free(pod);
+	}
 	free(w->key);
 	free(w->key_parts);
 	free(w->selector);
@@ -99,14 +106,32 @@ static struct propose_workload *make_workload(struct propose *p, const char *key
 	if (!w)
 		return NULL;
 	w->key = strdup(key);
-	w->labels = lasting(weirctl_member(peer, "labels"));
 	w->self = strcmp(weirctl_text(peer, "namespace"), p->namespace_) == 0;
-	if (!w->key || !w->labels || split(w) < 0) {
+	if (!w->key || split(w) < 0) {
 		free_workload(w);
 		return NULL;
 	}
 	HASH_ADD_KEYPTR(hh, p->workloads, w->key, strlen(w->key), w);
 	return w;
+}
+
+/* Records come oldest first: the labels of the last one count. */
+static int note_pod(struct propose_workload *w, const cJSON *peer)
+{
+	const char *name = weirctl_text(peer, "pod");
+	struct propose_pod *pod;
+
+	HASH_FIND_STR(w->pods, name, pod);
+	if (!pod) {
+		pod = calloc(1, sizeof(*pod) + strlen(name) + 1);
+		if (!pod)
+			return -ENOMEM;
+		strcpy(pod->name, name);
+		HASH_ADD_STR(w->pods, name, pod);
+	}
+	cJSON_Delete(pod->labels);
+	pod->labels = lasting(weirctl_member(peer, "labels"));
+	return pod->labels ? 0 : -ENOMEM;
 }
 
 /* Words of a file that anybody may have written go into comments, where a new line
@@ -133,11 +158,9 @@ static int workload_of(struct propose *p, const cJSON *peer, struct propose_work
 		 *name ? kind : "Pod", *name ? name : weirctl_text(peer, "pod"));
 	tame(key);
 	HASH_FIND_STR(p->workloads, key, *ret);
-	if (*ret)
-		keep_common((*ret)->labels, weirctl_member(peer, "labels"));
-	else
+	if (!*ret)
 		*ret = make_workload(p, key, peer);
-	return *ret ? 0 : -ENOMEM;
+	return *ret ? note_pod(*ret, peer) : -ENOMEM;
 }
 
 /* --- edges ------------------------------------------------------------------------------ */
@@ -225,6 +248,10 @@ static int compare_edges(struct propose_edge *a, struct propose_edge *b)
 int propose_settle(struct propose *p)
 {
 	for (struct propose_workload *w = p->workloads; w; w = w->hh.next) {
+		w->labels = cJSON_Duplicate(w->pods->labels, true);
+		for (const struct propose_pod *pod = w->pods->hh.next; w->labels && pod;
+		     pod = pod->hh.next)
+			keep_common(w->labels, pod->labels);
 		w->selector = cJSON_PrintUnformatted(w->labels);
 		if (!w->selector)
 			return -ENOMEM;

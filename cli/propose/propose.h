@@ -10,15 +10,25 @@
 #include "cli/weirctl.h"
 #include "weir/addr.h"
 
+/* A pod with the labels that it had last. */
+struct propose_pod {
+	UT_hash_handle hh;
+	cJSON *labels;
+	char name[];
+};
+
 /* Pods that are alike: of one workload, or one pod that is of none. */
 struct propose_workload {
 	UT_hash_handle hh;
 	char *key;			      /* "namespace/kind/name" */
 	const char *namespace_, *kind, *name; /* inside key_parts */
 	char *key_parts;
-	cJSON *labels;	/* that all its pods had, and that the next ones will have */
-	char *selector; /* the same as text; set by propose_settle() */
-	bool self;	/* is in the namespace that is asked about */
+	struct propose_pod *pods;
+	/* Set by propose_settle(): the labels that all its pods have, and that the next ones
+	 * will have; the same as text. */
+	cJSON *labels;
+	char *selector;
+	bool self; /* is in the namespace that is asked about */
 };
 
 /* What was seen between a workload and a peer at one port. */

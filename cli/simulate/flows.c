@@ -53,8 +53,10 @@ static char *essence(const cJSON *record)
 	copy(json, record, common);
 	copy_end(json, record, "src", src);
 	copy_end(json, record, "dst", dst);
-	copy_end(json, record, "egress", side);
-	copy_end(json, record, "ingress", side);
+	if (weirctl_denied(record)) {
+		copy_end(json, record, "egress", side);
+		copy_end(json, record, "ingress", side);
+	}
 	text = cJSON_PrintUnformatted(json);
 	cJSON_Delete(json);
 	if (text)

@@ -71,6 +71,17 @@ static void test_common_labels(void **state)
 	assert_int_equal(count("app: db"), 2);
 }
 
+/* A pod that got other labels has those, and not what is left of both. */
+static void test_labels_that_changed(void **state)
+{
+	assert_int_equal(
+		propose(FLOW(WEB, DB, "1", "") FLOW(
+			WEB, POD("shop", "db", "db-1", "\"app\":\"db\",\"zone\":\"2\""), "1", "")),
+		2);
+	assert_int_equal(count("zone: \"1\""), 0);
+	assert_int_equal(count("zone: \"2\""), 2);
+}
+
 static void test_peers_with_the_same_ports_share_a_rule(void **state)
 {
 	assert_int_equal(propose(FLOW(WEB, DB, "1", "")
@@ -126,6 +137,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_both_ends),
 		cmocka_unit_test(test_common_labels),
+		cmocka_unit_test(test_labels_that_changed),
 		cmocka_unit_test(test_peers_with_the_same_ports_share_a_rule),
 		cmocka_unit_test(test_what_has_no_rule),
 		cmocka_unit_test(test_no_labels),
