@@ -13,7 +13,7 @@ import os
 import signal
 import time
 
-from fixture import eventually, main
+from fixture import Node, eventually, main
 from netns import family_of
 
 PORT = 7000
@@ -298,6 +298,13 @@ def test_through_a_service(node):
     print(f"     {lived * 1000:.1f} ms")
 
 
+def test_routed_pods(_):
+    """Without a bridge a reset takes another way."""
+    for test in (test_idle, test_through_a_service):
+        with Node("rejudgeptp", primary="ptp") as node:
+            test(node)
+
+
 def test_let_in_all_the_same(node):
     """What the kernel lets in although the tables deny it (here a rule of the test; else the last moment
     before a change) ends when its first packet is reported, without any further change."""
@@ -405,9 +412,8 @@ def test_what_stays_allowed_loses_nothing(node):
 
 
 TESTS = [test_both_directions, test_idle, test_policy_came_while_weird_was_away, test_labels_and_namespaces,
-         test_through_a_service, test_let_in_all_the_same, test_records_say_why, test_outside, test_node_stays, test_keep,
-         test_what_stays_allowed_loses_nothing]
-
+         test_through_a_service, test_routed_pods, test_let_in_all_the_same, test_records_say_why, test_outside,
+         test_node_stays, test_keep, test_what_stays_allowed_loses_nothing]
 
 if __name__ == "__main__":
     main(__file__, TESTS)
