@@ -7,7 +7,7 @@
 #include "cli/simulate/simulate.h"
 #include "weir/cleanup.h"
 
-enum { TIMEOUT_MS = 90000 };
+enum { TIMEOUT_MS = 90000, ROWS_FOR_PROGRAMS = 10000 };
 
 /* "KIND/NAME,KIND/NAMESPACE/NAME" */
 static void add_without(cJSON *params, const char *list)
@@ -37,6 +37,8 @@ static int ask(struct weirctl *ctl, cJSON **ret, struct weir_error *err)
 	cJSON *params = cJSON_CreateObject();
 	int r = simulate_add_files(cJSON_AddArrayToObject(params, "files"), ctl->operands, err);
 
+	if (!weirctl_for_people(ctl))
+		cJSON_AddNumberToObject(params, "rows", ROWS_FOR_PROGRAMS);
 	add_without(params, ctl->values[WEIRCTL_WITHOUT]);
 	if (r == 0 && weirctl_records_wanted(ctl))
 		r = add_flows(ctl, params, err);

@@ -31,6 +31,7 @@ TESTS += tests/structure.py
 E2E_TOOLS = \
 	tests/e2e/dns.py \
 	tests/e2e/policytools.py \
+	tests/e2e/simulate.py \
 	tests/e2e/staged.py \
 	tests/e2e/weirctl.py
 dist_check_SCRIPTS += $(E2E_TOOLS)

@@ -15,13 +15,13 @@ static int read_stream(FILE *file, char **ret)
 	char *text = NULL;
 	size_t size = 0;
 
-	/* a manifest has no NUL: getdelim gives all of it */
-	if (getdelim(&text, &size, 0, file) < 0 && ferror(file)) {
+	/* a manifest has no NUL: getdelim gives all of it, and of an empty one nothing */
+	if (getdelim(&text, &size, 0, file) < 0) {
 		free(text);
-		return -EIO;
+		text = ferror(file) ? NULL : strdup("");
 	}
-	*ret = text ? text : strdup("");
-	return *ret ? 0 : -ENOMEM;
+	*ret = text;
+	return text ? 0 : ferror(file) ? -EIO : -ENOMEM;
 }
 
 static int add_file(cJSON *array, const char *name, struct weir_error *err)
