@@ -71,17 +71,17 @@ void weir_query_add_hits(cJSON *item, const struct weird *d, const struct weir_p
 	cJSON *object = cJSON_AddObjectToObject(item, "hits"), *isolated;
 	struct total total = { 0 };
 
-	for (int d_ = 0; d_ < WEIR_DIRECTION_MAX; d_++)
-		add_direction(object, hits, policy, d_, &total);
+	for (int dir = 0; dir < WEIR_DIRECTION_MAX; dir++)
+		add_direction(object, hits, policy, dir, &total);
 	isolated = cJSON_AddObjectToObject(object, "isolated");
-	for (int d_ = 0; d_ < WEIR_DIRECTION_MAX; d_++) {
+	for (int dir = 0; dir < WEIR_DIRECTION_MAX; dir++) {
 		const struct weir_hit_key key = { .policy = { policy->kind, policy->namespace_,
 							      policy->name },
 						  .rule = -1,
-						  .direction = (uint8_t)d_,
+						  .direction = (uint8_t)dir,
 						  .staged = policy->staged };
 
-		cJSON_AddNumberToObject(isolated, weir_direction_name(d_),
+		cJSON_AddNumberToObject(isolated, weir_direction_name(dir),
 					(double)take(&total, hits, &key));
 	}
 	cJSON_AddNumberToObject(object, "connections", (double)total.connections);
@@ -107,8 +107,8 @@ struct summing {
  * it isolates with staged ones, those are told of. */
 static bool concerns(const struct summing *s, const struct weir_staged_change *change)
 {
-	const struct weir_policy *p =
-		weir_cluster_policy(s->cluster, change->policy.kind, change->policy.namespace_, change->policy.name);
+	const struct weir_policy *p = weir_cluster_policy(
+		s->cluster, change->policy.kind, change->policy.namespace_, change->policy.name);
 
 	if (s->of->policy)
 		return p == s->of->policy;

@@ -237,7 +237,7 @@ def report(primary, counts, seconds):
 
 def write(path, results):
     """The table, in place of the one in the document."""
-    lines = [f"Linux {platform.release()}, nftables backend.\n\n",
+    lines = [f"Linux {platform.release().split('-')[0]}, nftables backend.\n\n",
              "| suite | primary | cases | steps | connections | by the oracle | wrong |\n",
              "|---|---|---|---|---|---|---|\n"]
     reasons = {}
