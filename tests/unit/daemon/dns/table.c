@@ -183,7 +183,7 @@ static void test_sweep(void **state)
 	assert_string_equal(changes(), "a.example;");
 	assert_string_equal(all(), "b.example 192.0.2.1;");
 	for (int i = 0; i < 3; i++) { /* b is spelt out now, and takes nobody's place */
-		char name[16];
+		char name[24];
 
 		snprintf(name, sizeof(name), "%d.example", i);
 		assert_int_equal(learn(name, true, "192.0.2.1", 9), 0);
