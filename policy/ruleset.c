@@ -196,12 +196,14 @@ static void count_isolating(struct ruleset *rs, const struct weir_policy *p, int
 		rs->changed = WEIR_WHOLE_LINE;
 }
 
-/* A sum over the policies: equal when the same ones are there, whatever
- * objects hold them. */
+/* A sum over the policies: equal when the same ones are there with the same
+ * precedence, whatever objects hold them. */
 static uint64_t print_of(const struct weir_policy *p)
 {
-	uint32_t h = weir_hash_pointer(17, p->name), g = weir_hash_pointer(19, p->namespace_);
+	uint32_t h = weir_hash_pointer(weir_hash_pointer(17, p->name), p->kind);
+	uint32_t g = weir_hash_pointer(19, p->namespace_);
 
+	g = weir_hash_add(weir_hash_add(g, p->tier), (uint32_t)p->priority);
 	return (uint64_t)weir_hash_add(h, g) << 32 | weir_hash_add(g, h);
 }
 

@@ -66,10 +66,29 @@ def listing(node, family, table):
     return {name: "\n".join(lines) for name, lines in found.items()}
 
 
+def unused(found):
+    """Chains and maps of rulesets that nothing leads to."""
+    text = "\n".join(text for _, text in found)
+    return [name for name, _ in found if re.match(r"rs_\d+(?!\w*_deny$)", name)
+            and f'"target": "{name}"' not in text and f'"@{name}"' not in text]
+
+
+def settled(node):
+    """The listings of all tables, once that is gone which weird deletes a moment after it is out of use."""
+    found = []
+
+    def look():
+        found[:] = [item for family, table in TABLES for item in listing(node, family, table).items()]
+        return not unused(found)
+
+    eventually(look, what="nothing unused in the tables")
+    return found
+
+
 def tables(node):
     """What is in the kernel. Rulesets have numbers in the order in which they came: a ruleset is
     called by a hash of all its chains and maps instead."""
-    found = [item for family, table in TABLES for item in listing(node, family, table).items()]
+    found = settled(node)
     parts = {}
     for name, text in sorted(found):
         ruleset = re.match(r"rs_\d+", name)

@@ -439,10 +439,39 @@ static void test_random_events(void **state)
 	}
 }
 
+/* The verdicts are the same, and so are the rules that decide: only the order of
+ * the policies, which the kernel shows, is another one. */
+static void test_other_precedence(void **state)
+{
+	static const enum weir_tier tiers[] = { WEIR_TIER_ADMIN, WEIR_TIER_BASELINE };
+	struct world w = { 0 };
+	struct weir_policy *p = NULL;
+
+	bag_open(&w.bag);
+	shadow_open(&w.shadow);
+	assert_int_equal(weir_compiler_new(&w.compiler), 0);
+	weir_compiler_add_pod(w.compiler,
+			      make_pod(&w.bag, "n", "p", "app=web", "10.0.0.1", NULL, true));
+	weir_compiler_add_policy(
+		w.compiler, make_policy(&w.bag, "n", "np", "", "in accept pods(app=db) 80/tcp"));
+	for (unsigned i = 0; i < WEIR_ARRAY_SIZE(tiers); i++) {
+		if (p)
+			weir_compiler_remove_policy(w.compiler, p);
+		p = make_cluster_policy(&w.bag, "cp", tiers[i], 0, "", "",
+					"in deny ns()pods(app=nobody)");
+		weir_compiler_add_policy(w.compiler, p);
+		commit(&w, false);
+	}
+	weir_compiler_free(&w.compiler);
+	shadow_close(&w.shadow);
+	bag_empty(&w.bag);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random_events),
+		cmocka_unit_test(test_other_precedence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

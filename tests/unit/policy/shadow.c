@@ -130,6 +130,7 @@ static void apply_ruleset(struct shadow *s, const struct weir_ruleset_change *c)
 	r->fallback = copy_class(c->ruleset->fallback);
 	r->direction = c->ruleset->direction;
 	r->n_policies = c->ruleset->n_policies;
+	r->tag = weir_ruleset_tag(c->ruleset);
 	for (size_t n = 0; n < c->n_peers; n++) {
 		assert_true(n == 0 || c->peers[n - 1].identity < c->peers[n].identity);
 		apply_peer(r, &c->peers[n]);
@@ -292,6 +293,14 @@ void shadow_assert_equal(const struct shadow *s, const struct weir_changes *snap
 		assert_int_equal(!s->addresses[j].pod, !a->pod);
 		if (a->pod)
 			assert_ptr_equal(s->addresses[j].pod->name, a->pod->name);
+	}
+	for (size_t i = 0; i < s->n_rulesets; i++) {
+		const struct weir_ruleset_change *c = &snapshot->rulesets[i];
+		size_t j = 0;
+
+		while (s->rulesets[j].id != c->id)
+			assert_true(++j < s->n_rulesets);
+		assert_int_equal(s->rulesets[j].tag, weir_ruleset_tag(c->ruleset));
 	}
 	for (size_t i = 0; i < s->n_endpoints; i++) {
 		const struct weir_endpoint_change *e = &snapshot->endpoints[i];

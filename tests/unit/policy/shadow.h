@@ -11,7 +11,7 @@ struct shadow_peer {
 struct shadow_ruleset {
 	uint32_t id;
 	uint8_t direction;
-	uint32_t n_policies;
+	uint32_t n_policies, tag;
 	struct weir_class *fallback;
 	size_t n_peers;
 	struct shadow_peer *peers;
