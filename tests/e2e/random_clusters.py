@@ -4,9 +4,11 @@
     random_clusters.py [--seed N] [--count N] [--primary bridge|ptp]
 
 A cluster is made from its seed alone: --seed N --count 1 gives the one that failed again. A
-difference is shrunk, with real packets at every step, and shown as YAML.
+difference is shrunk, with real packets at every step, and shown as YAML. --count 0 goes on until
+there is one.
 """
 import argparse
+import itertools
 import os
 import random
 import sys
@@ -20,6 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cluster as clusters  # noqa: E402
 import generate  # noqa: E402
 
+ENDLESS_STEP = 1000  # clusters, half of them bridged; then the nodes are made anew
 LISTEN = (53, 80, 81, 443, 8080)
 PODS = tuple(f"{ns}/{pod}" for ns in ("shop", "bank", "guests") for pod in ("a", "b", "c"))
 
@@ -43,8 +46,15 @@ def run(primary, seeds):
                 show(field, seed, cluster)
                 return False
         print(f"{primary}: {len(seeds)} clusters, {field.probes} connections tried, no "
-              f"difference, {field.again} tried again; {time.monotonic() - began:.0f} s")
+              f"difference, {field.again} tried again; {time.monotonic() - began:.0f} s",
+              flush=True)
     return True
+
+
+def run_all(seeds, primary):
+    half = (len(seeds) + 1) // 2
+    shares = {primary: seeds} if primary else {"bridge": seeds[:half], "ptp": seeds[half:]}
+    return all(run(name, share) for name, share in shares.items() if share)
 
 
 def main():
@@ -53,13 +63,11 @@ def main():
     options.add_argument("--count", type=int, default=100)
     options.add_argument("--primary", choices=("bridge", "ptp"))
     options = options.parse_args()
-    seeds = range(options.seed, options.seed + options.count)
-    print(f"{options.count} clusters from seed {options.seed} on", flush=True)
-    half = (options.count + 1) // 2
-    shares = ({options.primary: seeds} if options.primary
-              else {"bridge": seeds[:half], "ptp": seeds[half:]})
+    print(f"{options.count or 'all'} clusters from seed {options.seed} on", flush=True)
+    step = options.count or ENDLESS_STEP
+    firsts = [options.seed] if options.count else itertools.count(options.seed, step)
     try:
-        ok = all(run(primary, share) for primary, share in shares.items() if share)
+        ok = all(run_all(range(first, first + step), options.primary) for first in firsts)
     except Skip as why:
         print(f"skipped: {why}")
         sys.exit(77)

@@ -4,8 +4,10 @@
     clusters.py [--seed N] [--count N]
 
 A cluster is made from its seed alone: --seed N --count 1 gives the one that failed again.
+--count 0 goes on until a difference is found.
 """
 import argparse
+import itertools
 import os
 import random
 import sys
@@ -49,9 +51,10 @@ def main():
     options.add_argument("--count", type=int, default=int(os.environ.get("WEIR_CLUSTERS", "1000")))
     options = options.parse_args()
     judge, began = Judge(), time.monotonic()
-    print(f"{options.count} clusters from seed {options.seed} on", flush=True)
+    print(f"{options.count or 'all'} clusters from seed {options.seed} on", flush=True)
     asked = denied = 0
-    for seed in range(options.seed, options.seed + options.count):
+    end = options.seed + options.count
+    for seed in range(options.seed, end) if options.count else itertools.count(options.seed):
         cluster = generate.cluster(random.Random(seed))
         answer = ask(judge, cluster)
         asked += len(answer["oracle"]) - answer["oracle"].count("-")

@@ -198,6 +198,63 @@ def cluster_policy(rng, names, addresses):
     return spec
 
 
+# --- the same in the kinds that came before -----------------------------------------
+
+
+def older_port(found):
+    """The port of a ClusterNetworkPolicy as AdminNetworkPolicy writes it."""
+    if "destinationNamedPort" in found:
+        return {"namedPort": found["destinationNamedPort"]}
+    for protocol, said in found.items():
+        port = said.get("destinationPort", {})
+        if "number" in port:
+            return {"portNumber": {"protocol": protocol.upper(), "port": port["number"]}}
+        if "range" in port:
+            return {"portRange": {"protocol": protocol.upper(), **port["range"]}}
+    return found  # no port that either kind knows
+
+
+def older_rule(rule):
+    found = {**rule, "action": {"Accept": "Allow"}.get(rule["action"], rule["action"])}
+    ports = found.pop("protocols", None)
+    if ports is not None:
+        found["ports"] = [older_port(p) for p in ports]
+    return found
+
+
+def older_policy(spec):
+    """What a ClusterNetworkPolicy says, in an AdminNetworkPolicy or BaselineAdminNetworkPolicy.
+
+    The latter has neither priority nor Pass, which is left out with its rule.
+    """
+    found = {k: v for k, v in spec.items() if k != "tier"}
+    for direction in ("ingress", "egress"):
+        if direction in found:
+            found[direction] = [older_rule(r) for r in found[direction]
+                                if spec["tier"] == "Admin" or r["action"] != "Pass"]
+    if spec["tier"] == "Baseline":
+        del found["priority"]
+    return found
+
+
+def cluster_policies(rng, names, addresses):
+    """Of all kinds. Some have a twin of the other kind that shares name, priority and subject, so
+    that the kind has to tell them apart."""
+    found = {}
+    for i in range(rng.randint(0, 4)):
+        key, spec = f"cluster-{i}", cluster_policy(rng, names, addresses)
+        if spec["tier"] == "Admin" and chance(rng, 0.3):
+            twin = cluster_policy(rng, names, addresses)
+            twin.update({k: spec[k] for k in ("tier", "priority", "subject")})
+            found[key] = twin
+        if spec["tier"] == "Admin" and (key in found or chance(rng, 0.3)):
+            key, spec = f"AdminNetworkPolicy/{key}", older_policy(spec)
+        elif spec["tier"] == "Baseline" and chance(rng, 0.3):
+            key, spec = "BaselineAdminNetworkPolicy/default", older_policy(spec)
+        found[key] = spec
+    return found
+
+
 def nodes(rng, node):
     """This node, and the host outside as another one; either may not be known."""
     found = {"here": node, "there": OUTSIDE}
@@ -235,8 +292,7 @@ def cluster(rng, pods=None, node=NODE):
     found = {"namespaces": {name: labels(rng) for name in names}, "pods": pods,
              "policies": {f"{rng.choice(names)}/policy-{i}": policy(rng, names, addresses)
                           for i in range(rng.randint(0, 5))},
-             "clusterPolicies": {f"cluster-{i}": cluster_policy(rng, names, addresses + list(node))
-                                 for i in range(rng.randint(0, 4))},
+             "clusterPolicies": cluster_policies(rng, names, addresses + list(node)),
              "nodes": nodes(rng, node)}
     if learned:
         found["domains"] = domains(rng, addresses + list(node))

@@ -21,6 +21,7 @@ from clusters import NODE, places_of  # noqa: E402
 from judge import Judge, Refused  # noqa: E402
 
 NAME_LABEL = "kubernetes.io/metadata.name"
+BASELINE = "BaselineAdminNetworkPolicy"
 
 
 def everywhere(value, change):
@@ -126,20 +127,37 @@ def namespaces_as_pods(cluster):
 def other_priorities(cluster):
     """Only their order counts."""
     for spec in cluster["clusterPolicies"].values():
-        spec["priority"] = {0: 17, 1: 999, 1000: 1000}[spec["priority"]]
+        if "priority" in spec:
+            spec["priority"] = {0: 17, 1: 999, 1000: 1000}[spec["priority"]]
+
+
+def older_kinds(cluster):
+    """A ClusterNetworkPolicy of the Admin tier can be an AdminNetworkPolicy."""
+    found = {}
+    for key, spec in cluster["clusterPolicies"].items():
+        old = f"AdminNetworkPolicy/{key}"
+        if spec.get("tier") == "Admin" and old not in cluster["clusterPolicies"]:
+            cluster["staged"] = [old if k == key else k for k in cluster["staged"]]
+            key, spec = old, generate.older_policy(spec)
+        found[key] = spec
+    cluster["clusterPolicies"] = found
 
 
 def other_names(cluster):
     """Names of cluster-wide policies count by their order, those of NetworkPolicies not at all."""
-    cluster["clusterPolicies"] = {f"x-{key}": spec for key, spec in cluster["clusterPolicies"].items()}
+    def cluster_name(key):
+        kind, slash, name = key.rpartition("/")
+        return key if kind == BASELINE else f"{kind}{slash}x-{name}"  # that one has no other name
+
+    cluster_staged = [cluster_name(key) for key in cluster["staged"] if key in cluster["clusterPolicies"]]
+    cluster["clusterPolicies"] = {cluster_name(key): spec for key, spec in cluster["clusterPolicies"].items()}
     turned = {}
     for n, (key, spec) in enumerate(cluster["policies"].items()):
         namespace, name = key.split("/")
         turned[f"{namespace}/{9 - n}-{name}"] = (key, spec)
     staged = set(cluster["staged"])
     cluster["policies"] = {new: spec for new, (_, spec) in turned.items()}
-    cluster["staged"] = [new for new, (old, _) in turned.items() if old in staged] + [
-        f"x-{key}" for key in staged if "/" not in key]
+    cluster["staged"] = [new for new, (old, _) in turned.items() if old in staged] + cluster_staged
 
 
 def own_name_as_label(cluster):
@@ -166,7 +184,7 @@ def rules_twice(cluster):
 
 REWRITES = (labels_as_expressions, other_order_in_selectors, default_types_written, empty_lists_left_out,
             empty_lists_written, defaults_of_ports_written, own_namespace_by_name, all_pods_written,
-            namespaces_as_pods, other_priorities, other_names, own_name_as_label, staged_left_out, rules_twice)
+            namespaces_as_pods, other_priorities, older_kinds, other_names, own_name_as_label, staged_left_out, rules_twice)
 
 
 # --- comparing
