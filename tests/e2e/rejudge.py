@@ -173,7 +173,7 @@ def test_both_directions(node):
         assert blocked(node) >= 6, blocked(node)
         node.remove_manifest("deny")
         node.wait()
-        eventually(lambda: blocked(node) == 0, 5, "released")
+        eventually(lambda: blocked(node) == 0, 20, "released")
         for c in connections:
             c.close()
         assert client.reach(server.addr(4), PORT)
@@ -218,7 +218,7 @@ def test_policy_came_while_weird_was_away(node):
         for c in connections:
             c.close()
         restarted(node, lambda: node.remove_manifest("deny"), sig)
-        eventually(lambda: blocked(node) == 0, 5, "released")
+        eventually(lambda: blocked(node) == 0, 20, "released")
         assert client.reach(server.addr(4), PORT)
 
 
@@ -264,7 +264,7 @@ def test_labels_and_namespaces(node):
         print(f"     {what}: {lived * 1000:.1f} ms")
         back()
         node.wait()
-        eventually(lambda: blocked(node) == 0, 5, "released")
+        eventually(lambda: blocked(node) == 0, 20, "released")
         for c in connections:
             c.close()
 
