@@ -3,7 +3,7 @@
 
     conformance_packets.py [--all] [--primary bridge|ptp] [--write FILE] [SUITE...]
 
-Without --all every twentieth case. What tests/conformance.py says of CONFORMANCE_DIR holds here, too.
+Without --all every thirtieth case. What tests/conformance.py says of CONFORMANCE_DIR holds here, too.
 The pods have other addresses here than in the data. Where a policy names addresses, so that the
 verdicts depend on them, the oracle says what is right, which tests/conformance.py has held
 against the data with the data's addresses; else the data does. --write puts the table of results
@@ -27,7 +27,7 @@ sys.path.insert(0, os.path.join(TOP, "tests"))
 
 import conformance as suites  # noqa: E402
 
-SHARE = 20
+SHARE = 30
 SHOWN_MAX = 20
 LITERAL = re.compile(r'"[0-9a-f:.]+/\d+"')
 BEGIN, END = "<!-- written by tests/e2e/conformance_packets.py -->\n", "<!-- until here -->\n"
