@@ -16,8 +16,9 @@
 struct entry {
 	UT_hash_handle hh;
 	bool wildcard;
-	bool changed; /* since its addresses were told */
-	bool told;    /* they were told ever, and not yet that there are none */
+	bool changed; /* since its addresses were told: in the list of those */
+	struct entry *next_changed;
+	bool told; /* they were told ever, and not yet that there are none */
 	uint32_t n, size;
 	uint64_t first; /* when the first of them ends */
 	struct weir_dns_lease *leases;
@@ -29,7 +30,7 @@ struct weir_dns_table {
 	struct weir_dns_limits limits;
 	struct weir_dns_counts counts;
 	uint32_t n_wildcard;
-	bool changed; /* some entry is */
+	struct entry *changed; /* to be told */
 };
 
 int weir_dns_table_new(const struct weir_dns_limits *limits, struct weir_dns_table **ret)
@@ -65,8 +66,11 @@ void weir_dns_table_free(struct weir_dns_table **table)
 
 static void note_change(struct weir_dns_table *t, struct entry *e)
 {
+	if (e->changed)
+		return;
 	e->changed = true;
-	t->changed = true;
+	e->next_changed = t->changed;
+	t->changed = e;
 }
 
 static void set_wildcard(struct weir_dns_table *t, struct entry *e, bool wildcard)
@@ -205,7 +209,7 @@ int weir_dns_table_learn(struct weir_dns_table *t, const char *name, bool wildca
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = learn_one(t, e, &leases[i]);
 	find_first(e);
-	if (!e->n && !e->told)
+	if (!e->n && !e->told && !e->changed)
 		drop(t, e);
 	return r;
 }
@@ -261,7 +265,7 @@ void weir_dns_table_sweep(struct weir_dns_table *t,
 
 bool weir_dns_table_changed(const struct weir_dns_table *t)
 {
-	return t->changed;
+	return t->changed != NULL;
 }
 
 int weir_dns_table_changes(struct weir_dns_table *t,
@@ -269,24 +273,23 @@ int weir_dns_table_changes(struct weir_dns_table *t,
 				     const struct weir_dns_lease *leases, size_t n),
 			   void *data)
 {
-	struct entry *e, *next;
+	struct entry *e = weir_take(t->changed), *next;
 	int ret = 0;
 
-	if (!t->changed)
-		return 0;
-	HASH_ITER (hh, t->names, e, next) {
-		int r = e->changed && (e->n || e->told) ? fn(data, e->name, e->leases, e->n) : 0;
+	for (; e; e = next) {
+		int r = e->n || e->told ? fn(data, e->name, e->leases, e->n) : 0;
 
+		next = e->next_changed;
+		e->changed = false;
 		if (r < 0) {
 			ret = ret ? ret : r;
+			note_change(t, e);
 			continue;
 		}
-		e->told = (e->changed || e->told) && e->n;
-		e->changed = false;
+		e->told = e->n != 0;
 		if (!e->n)
 			drop(t, e);
 	}
-	t->changed = ret < 0;
 	return ret;
 }
 
