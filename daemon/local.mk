@@ -43,9 +43,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/cni/result.h \
 	daemon/config/config.c \
 	daemon/config/config.h \
-	daemon/config/file.c \
 	daemon/config/keys.c \
-	daemon/config/value.c \
 	daemon/dns/dns.h \
 	daemon/dns/file.c \
 	daemon/dns/file.h \

@@ -2,7 +2,9 @@
 # Helpers that every program links. Knows no Kubernetes and no kernel object.
 noinst_LIBRARIES += lib/libweir.a
 lib_libweir_a_SOURCES = lib/addr.c lib/chain/chain.h lib/chain/folder.c \
-	lib/chain/install.c lib/chain/plugin.c lib/chain/replace.c lib/chain/text.c lib/doc/doc.c lib/doc/doc.h \
+	lib/chain/install.c lib/chain/plugin.c lib/chain/replace.c lib/chain/text.c \
+	lib/config/config.c lib/config/file.c lib/config/options.c lib/config/value.c \
+	lib/config/value.h lib/doc/doc.c lib/doc/doc.h \
 	lib/doc/docs.c lib/doc/json.c lib/doc/yaml.c lib/error.c lib/log.c lib/names.c \
 	lib/near.c lib/pool.c lib/rpc.c lib/ruleset.c lib/version.c lib/wire/batch.h \
 	lib/wire/decode.c lib/wire/encode.c lib/wire/intern.c \

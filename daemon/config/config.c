@@ -13,52 +13,19 @@
 #include "daemon/dns/resolver.h"
 #include "weir/cleanup.h"
 
-int weir_config_set(struct weir_config *config, const struct weir_config_key *key, const char *text,
-		    struct weir_error *err)
-{
-	bool list = key->type == WEIR_KEY_STRINGS || key->type == WEIR_KEY_PREFIXES;
-	WEIR_AUTO_FREE const char **items = NULL;
-	WEIR_AUTO_FREE char *copy = strdup(text);
-	size_t n = 0;
-	int r;
-
-	if (!list) {
-		r = weir_config_value_set(config, key, &text, 1, err);
-		return r < 0 ? weir_error_prefix(err, r, "%s", key->name) : 0;
-	}
-	items = calloc(strlen(text) + 1, sizeof(*items));
-	if (!copy || !items)
-		return weir_error_errno(err, ENOMEM, "%s", key->name);
-	for (char *save = NULL, *item = strtok_r(copy, ",", &save); item;
-	     item = strtok_r(NULL, ",", &save))
-		items[n++] = item;
-	r = weir_config_value_set(config, key, items, n, err);
-	return r < 0 ? weir_error_prefix(err, r, "%s", key->name) : 0;
-}
-
 void weir_config_free(struct weir_config **config)
 {
-	if (!*config)
-		return;
-	for (const struct weir_config_key *k = weir_config_keys; k->name; k++)
-		weir_config_value_clear(*config, k);
-	free(weir_take(*config));
+	weir_config_release(&weir_config_table, weir_take(*config));
 }
 
 int weir_config_new(struct weir_config **ret, struct weir_error *err)
 {
-	WEIR_CLEANUP(weir_config_free) struct weir_config *config = calloc(1, sizeof(*config));
-	int r;
+	void *config;
+	int r = weir_config_defaults(&weir_config_table, &config, err);
 
-	if (!config)
-		return weir_error_errno(err, ENOMEM, "configuration");
-	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
-		r = weir_config_set(config, k, k->value, err);
-		if (r < 0)
-			return weir_error_prefix(err, r, "default");
-	}
-	*ret = weir_take(config);
-	return 0;
+	if (r == 0)
+		*ret = config;
+	return r;
 }
 
 static int fill_node(struct weir_config *config, struct weir_error *err)
@@ -69,7 +36,7 @@ static int fill_node(struct weir_config *config, struct weir_error *err)
 		return 0;
 	if (gethostname(name, sizeof(name) - 1) < 0 || !*name)
 		return weir_error_set(err, EINVAL, "node: the host has no name; set it");
-	return weir_config_set(config, weir_config_key("node"), name, err);
+	return weir_config_set(config, weir_config_find(&weir_config_table, "node"), name, err);
 }
 
 static int check_address(const char *address, const struct weir_config *config, const char *key,

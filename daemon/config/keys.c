@@ -6,16 +6,7 @@
  */
 #include "daemon/config/config.h"
 
-#include <ctype.h>
-#include <string.h>
-
-#include "weir/cleanup.h"
-
-#define KEY(name_, type_, member, value_, help_, ...)                                              \
-	{                                                                                          \
-		.name = name_, .type = WEIR_KEY_##type_, .value = value_,                          \
-		.offset = offsetof(struct weir_config, member), .help = help_, __VA_ARGS__         \
-	}
+#define KEY(...) WEIR_CONFIG_KEY(struct weir_config, __VA_ARGS__)
 
 #define SECONDS 1000u
 #define HOURS	(3600u * SECONDS)
@@ -33,7 +24,7 @@ static const char *const levels[] = { "error", "warning", "info", "debug", NULL 
 static const char *const formats[] = { "kv", "json", NULL }; /* weir_log_format */
 
 /* clang-format off */
-const struct weir_config_key weir_config_keys[] = {
+static const struct weir_config_key keys[] = {
 	KEY("node", TEXT, node, "",
 	    "name of this node, as in the Node object; empty: the host name"),
 	KEY("backend", TEXT, backend, "auto",
@@ -139,63 +130,4 @@ const struct weir_config_key weir_config_keys[] = {
 };
 /* clang-format on */
 
-static const char *const type_names[] = {
-	[WEIR_KEY_TEXT] = "TEXT",	  [WEIR_KEY_PATH] = "PATH",
-	[WEIR_KEY_CHOICE] = "CHOICE",	  [WEIR_KEY_NUMBER] = "NUMBER",
-	[WEIR_KEY_DURATION] = "DURATION", [WEIR_KEY_SIZE] = "SIZE",
-	[WEIR_KEY_STRINGS] = "LIST",	  [WEIR_KEY_PREFIXES] = "CIDRS",
-};
-_Static_assert(WEIR_ARRAY_SIZE(type_names) == WEIR_KEY_TYPE_MAX, "a name for each type");
-
-const char *weir_config_type_name(enum weir_config_type type)
-{
-	return type_names[type];
-}
-
-const struct weir_config_key *weir_config_key(const char *name)
-{
-	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
-		if (!strcmp(k->name, name))
-			return k;
-	}
-	return NULL;
-}
-
-const char *weir_config_flag(const struct weir_config_key *key, char *buf)
-{
-	char *to = buf, *end = buf + WEIR_CONFIG_FLAG_MAX - 2;
-
-	for (const char *from = key->name; *from && to < end; from++) {
-		bool word = isupper((unsigned char)*from) && from > key->name &&
-			    islower((unsigned char)from[-1]);
-
-		if (word)
-			*to++ = '-';
-		*to++ = *from == '.' ? '-' : (char)tolower((unsigned char)*from);
-	}
-	*to = 0;
-	return buf;
-}
-
-static void print_choices(FILE *out, const struct weir_config_key *key)
-{
-	for (size_t i = 0; key->choices[i]; i++)
-		fprintf(out, "%s%s", i ? "|" : "", key->choices[i]);
-}
-
-void weir_config_usage(FILE *out)
-{
-	char flag[WEIR_CONFIG_FLAG_MAX];
-
-	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
-		fprintf(out, "  --%s=", weir_config_flag(k, flag));
-		if (k->choices)
-			print_choices(out, k);
-		else
-			fputs(type_names[k->type], out);
-		fprintf(out, "\n        %s", k->help);
-		if (*k->value)
-			fprintf(out, " [%s]", k->value);
-		fputc('\n', out);
-	}
-}
+const struct weir_config_table weir_config_table = { keys, sizeof(struct weir_config) };

@@ -13,7 +13,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (weir_config_new(&config, &err) < 0)
 		abort();
-	if (weir_config_parse(config, (const char *)data, size, "fuzz", &err) == 0)
+	if (weir_config_parse(&weir_config_table, config, (const char *)data, size, "fuzz", &err) ==
+	    0)
 		weir_config_complete(config, &err);
 	else if (!err.text[0])
 		abort();

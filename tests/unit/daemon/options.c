@@ -98,7 +98,7 @@ static void flags_go_before_the_file(void **state)
 
 static void every_key_has_a_flag(void **state)
 {
-	for (const struct weir_config_key *key = weir_config_keys; key->name; key++) {
+	for (const struct weir_config_key *key = weir_config_table.keys; key->name; key++) {
 		char flag[WEIR_CONFIG_FLAG_MAX], args[WEIR_CONFIG_FLAG_MAX + 8];
 		struct weir_options o;
 		struct weir_error err;
@@ -166,7 +166,7 @@ static void usage_names_all(void **state)
 
 	weir_options_usage(out);
 	fclose(out);
-	for (const struct weir_config_key *key = weir_config_keys; key->name; key++) {
+	for (const struct weir_config_key *key = weir_config_table.keys; key->name; key++) {
 		char flag[WEIR_CONFIG_FLAG_MAX];
 
 		assert_non_null(strstr(text, weir_config_flag(key, flag)));

@@ -16,7 +16,8 @@
 static int parse(const char *text, struct weir_config **config, struct weir_error *err)
 {
 	assert_int_equal(weir_config_new(config, err), 0);
-	return weir_config_parse(*config, text, strlen(text), "weird.yaml", err);
+	return weir_config_parse(&weir_config_table, *config, text, strlen(text), "weird.yaml",
+				 err);
 }
 
 static void assert_refused(const char *text, const char *message)
@@ -97,7 +98,8 @@ static void true_and_false(void **state)
 	static const char text[] = "report: {events: false}\nchain: {manage: true}\n";
 
 	assert_int_equal(weir_config_new(&config, &err), 0);
-	if (weir_config_parse(config, text, sizeof(text) - 1, "weird.yaml", &err) < 0)
+	if (weir_config_parse(&weir_config_table, config, text, sizeof(text) - 1, "weird.yaml",
+			      &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(config->report.events, 0);
 	assert_int_equal(config->chain.manage, 1);
@@ -155,18 +157,21 @@ static void what_depends_on_one_another(void **state)
 static void flags(void **state)
 {
 	WEIR_CLEANUP(weir_config_free) struct weir_config *config = NULL;
-	const struct weir_config_key *key = weir_config_key("flows.maxConnections");
+	const struct weir_config_key *key =
+		weir_config_find(&weir_config_table, "flows.maxConnections");
 	char flag[WEIR_CONFIG_FLAG_MAX];
 	struct weir_error err;
 
 	assert_string_equal(weir_config_flag(key, flag), "flows-max-connections");
-	assert_string_equal(weir_config_flag(weir_config_key("podCIDRs"), flag), "pod-cidrs");
+	assert_string_equal(
+		weir_config_flag(weir_config_find(&weir_config_table, "podCIDRs"), flag),
+		"pod-cidrs");
 	assert_int_equal(weir_config_new(&config, &err), 0);
 	assert_int_equal(weir_config_set(config, key, "100", &err), 0);
 	assert_int_equal(config->flows.max_connections, 100);
 	assert_true(weir_config_set(config, key, "1", &err) < 0);
 	assert_string_equal(err.text, "flows.maxConnections: 1 is not within 16 and 67108864");
-	key = weir_config_key("flows.publish");
+	key = weir_config_find(&weir_config_table, "flows.publish");
 	assert_int_equal(weir_config_set(config, key, "ipc:///a,ipc:///b", &err), 0);
 	assert_int_equal(config->flows.publish.n, 2);
 }
@@ -198,7 +203,7 @@ static void man_page_has_every_key(void **state)
 	const char mark[] = "\n.It Ic ";
 	char name[128], item[256];
 
-	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
+	for (const struct weir_config_key *k = weir_config_table.keys; k->name; k++) {
 		snprintf(item, sizeof(item), "%s%s : Ar %s\n", mark, k->name,
 			 weir_config_type_name(k->type));
 		if (!strstr(text, item))
@@ -211,7 +216,7 @@ static void man_page_has_every_key(void **state)
 	}
 	for (const char *at = text; (at = strstr(at, mark)); at++) {
 		assert_int_equal(sscanf(at + sizeof(mark) - 1, "%127s", name), 1);
-		if (!weir_config_key(name))
+		if (!weir_config_find(&weir_config_table, name))
 			fail_msg("weird.yaml.5 has a key that there is not: %s", name);
 	}
 }
@@ -228,7 +233,7 @@ static void example_is_the_defaults(void **state)
 	if (parse(text, &config, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(weir_config_new(&plain, &err), 0);
-	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
+	for (const struct weir_config_key *k = weir_config_table.keys; k->name; k++) {
 		const char *last = strrchr(k->name, '.');
 		const char *a = (const char *)config + k->offset,
 			   *b = (const char *)plain + k->offset;

@@ -311,7 +311,7 @@ static void guards_go_with_every_change(void **state)
 {
 	struct weir_error err = { "" };
 
-	assert_int_equal(weir_config_set(d.config, weir_config_key("podCIDRs"),
+	assert_int_equal(weir_config_set(d.config, weir_config_find(&weir_config_table, "podCIDRs"),
 					 "10.0.0.0/24,fd00::/64", &err),
 			 0);
 	now();
@@ -350,7 +350,8 @@ static void guards_are_those_of_the_node_object(void **state)
 	assert_string_equal(calls(), "apply 1\nguard 10.2.0.0/24\n");
 	now();
 	assert_string_equal(calls(), "");
-	weir_config_set(d.config, weir_config_key("podCIDRs"), "10.3.0.0/24", &err);
+	weir_config_set(d.config, weir_config_find(&weir_config_table, "podCIDRs"), "10.3.0.0/24",
+			&err);
 	now();
 	assert_string_equal(calls(), "apply 1\nguard 10.3.0.0/24\n");
 }

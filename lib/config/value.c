@@ -4,7 +4,7 @@
  * Called for defaults, for flags and for what stands in the file, so that all
  * three are checked alike. Does not know where a text came from.
  */
-#include "daemon/config/config.h"
+#include "lib/config/value.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -33,10 +33,11 @@ static const struct {
 } scales[WEIR_KEY_TYPE_MAX] = {
 	[WEIR_KEY_NUMBER] = { numbers, "a number" },
 	[WEIR_KEY_DURATION] = { durations, "a duration (want e.g. 500ms, 10s, 5m, 1h)" },
+	[WEIR_KEY_AGE] = { durations, "a duration (want e.g. 12h, 168h)" },
 	[WEIR_KEY_SIZE] = { sizes, "a size (want e.g. 65536, 512KiB, 8MiB)" },
 };
 
-static void *member(struct weir_config *config, const struct weir_config_key *key)
+static void *member(void *config, const struct weir_config_key *key)
 {
 	return (char *)config + key->offset;
 }
@@ -78,8 +79,8 @@ static const char *format_scaled(uint64_t value, const struct unit *units, char 
 	return buf;
 }
 
-static int set_scaled(struct weir_config *config, const struct weir_config_key *key,
-		      const char *text, struct weir_error *err)
+static int set_scaled(void *config, const struct weir_config_key *key, const char *text,
+		      struct weir_error *err)
 {
 	const struct unit *units = scales[key->type].units;
 	uint64_t value;
@@ -93,15 +94,15 @@ static int set_scaled(struct weir_config *config, const struct weir_config_key *
 		return weir_error_set(err, EINVAL, "%s is not within %s and %s", text,
 				      format_scaled(key->min, units, low, sizeof(low)),
 				      format_scaled(key->max, units, high, sizeof(high)));
-	if (key->type == WEIR_KEY_SIZE)
+	if (key->type == WEIR_KEY_SIZE || key->type == WEIR_KEY_AGE)
 		*(uint64_t *)member(config, key) = value;
 	else
 		*(unsigned *)member(config, key) = (unsigned)value;
 	return 0;
 }
 
-static int set_choice(struct weir_config *config, const struct weir_config_key *key,
-		      const char *text, struct weir_error *err)
+static int set_choice(void *config, const struct weir_config_key *key, const char *text,
+		      struct weir_error *err)
 {
 	char list[128] = "";
 
@@ -116,7 +117,7 @@ static int set_choice(struct weir_config *config, const struct weir_config_key *
 	return weir_error_set(err, EINVAL, "\"%s\" is none of: %s", text, list);
 }
 
-static int set_text(struct weir_config *config, const struct weir_config_key *key, const char *text,
+static int set_text(void *config, const struct weir_config_key *key, const char *text,
 		    struct weir_error *err)
 {
 	char **to = member(config, key), *copy;
@@ -131,8 +132,8 @@ static int set_text(struct weir_config *config, const struct weir_config_key *ke
 	return 0;
 }
 
-static int set_strings(struct weir_config *config, const struct weir_config_key *key,
-		       const char *const *items, size_t n, struct weir_error *err)
+static int set_strings(void *config, const struct weir_config_key *key, const char *const *items,
+		       size_t n, struct weir_error *err)
 {
 	struct weir_config_strings *to = member(config, key);
 
@@ -148,8 +149,8 @@ static int set_strings(struct weir_config *config, const struct weir_config_key 
 	return 0;
 }
 
-static int set_prefixes(struct weir_config *config, const struct weir_config_key *key,
-			const char *const *items, size_t n, struct weir_error *err)
+static int set_prefixes(void *config, const struct weir_config_key *key, const char *const *items,
+			size_t n, struct weir_error *err)
 {
 	struct weir_config_prefixes *to = member(config, key);
 
@@ -166,8 +167,8 @@ static int set_prefixes(struct weir_config *config, const struct weir_config_key
 	return 0;
 }
 
-int weir_config_value_set(struct weir_config *config, const struct weir_config_key *key,
-			  const char *const *items, size_t n, struct weir_error *err)
+int weir_config_value_set(void *config, const struct weir_config_key *key, const char *const *items,
+			  size_t n, struct weir_error *err)
 {
 	if (key->type == WEIR_KEY_STRINGS)
 		return set_strings(config, key, items, n, err);
@@ -182,7 +183,7 @@ int weir_config_value_set(struct weir_config *config, const struct weir_config_k
 	return set_text(config, key, items[0], err);
 }
 
-void weir_config_value_clear(struct weir_config *config, const struct weir_config_key *key)
+void weir_config_value_clear(void *config, const struct weir_config_key *key)
 {
 	if (key->type == WEIR_KEY_STRINGS) {
 		struct weir_config_strings *s = member(config, key);

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * weird.yaml: walks the document and gives each value to the table. Every
+ * A file of configuration: walks the document and gives each value to the table. Every
  * error names file, line and key; an unknown key gets the nearest valid one
  * and the list of what is valid at that place.
  */
-#include "daemon/config/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
+#include "lib/config/value.h"
 #include "weir/cleanup.h"
 #include "weir/doc.h"
 #include "weir/near.h"
@@ -18,7 +18,8 @@
 #define NAME_MAX_ 128 /* of a dotted key */
 
 struct walk {
-	struct weir_config *config;
+	const struct weir_config_table *table;
+	void *config;
 	const struct weir_doc *doc;
 	const char *file;
 	struct weir_error *err;
@@ -42,7 +43,7 @@ static int unknown_key(const struct walk *w, unsigned line, const char *prefix, 
 	char hint[NAME_MAX_ + 32] = "";
 	unsigned best = 3;
 
-	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
+	for (const struct weir_config_key *k = w->table->keys; k->name; k++) {
 		if (!word_in(k, prefix, word) || !strcmp(word, last))
 			continue;
 		strcpy(last, word);
@@ -59,11 +60,11 @@ static int unknown_key(const struct walk *w, unsigned line, const char *prefix, 
 			      w->file, line, prefix, key, hint, list);
 }
 
-static bool is_section(const char *name)
+static bool is_section(const struct walk *w, const char *name)
 {
 	size_t len = strlen(name);
 
-	for (const struct weir_config_key *k = weir_config_keys; k->name; k++) {
+	for (const struct weir_config_key *k = w->table->keys; k->name; k++) {
 		if (!strncmp(k->name, name, len) && k->name[len] == '.')
 			return true;
 	}
@@ -144,10 +145,10 @@ static int walk_section(const struct walk *w, const char *prefix, const cJSON *s
 		if (snprintf(name, sizeof(name) - 1, "%s%s", prefix, node->string) >=
 		    (int)sizeof(name) - 1)
 			return unknown_key(w, line, prefix, node->string);
-		key = strchr(node->string, '.') ? NULL : weir_config_key(name);
+		key = strchr(node->string, '.') ? NULL : weir_config_find(w->table, name);
 		if (key) {
 			r = set_key(w, key, node);
-		} else if (!*node->string || !is_section(name)) {
+		} else if (!*node->string || !is_section(w, name)) {
 			r = unknown_key(w, line, prefix, node->string);
 		} else if (!cJSON_IsObject(node)) {
 			r = weir_error_set(w->err, EINVAL, "%s:%u: %s: want keys below it", w->file,
@@ -162,11 +163,11 @@ static int walk_section(const struct walk *w, const char *prefix, const cJSON *s
 	return 0;
 }
 
-int weir_config_parse(struct weir_config *config, const char *text, size_t len, const char *name,
-		      struct weir_error *err)
+int weir_config_parse(const struct weir_config_table *table, void *config, const char *text,
+		      size_t len, const char *name, struct weir_error *err)
 {
 	struct weir_doc **docs = NULL;
-	struct walk w = { .config = config, .file = name, .err = err };
+	struct walk w = { .table = table, .config = config, .file = name, .err = err };
 	size_t n = 0;
 	int r = weir_docs_parse(text, len, name, &docs, &n, err);
 
@@ -184,7 +185,8 @@ int weir_config_parse(struct weir_config *config, const char *text, size_t len, 
 	return r;
 }
 
-int weir_config_read(struct weir_config *config, const char *path, struct weir_error *err)
+int weir_config_read(const struct weir_config_table *table, void *config, const char *path,
+		     struct weir_error *err)
 {
 	WEIR_AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	WEIR_AUTO_FREE char *text = NULL;
@@ -201,5 +203,5 @@ int weir_config_read(struct weir_config *config, const char *path, struct weir_e
 		return weir_error_errno(err, errno, "%s", path);
 	if (len > FILE_MAX)
 		return weir_error_set(err, EFBIG, "%s: longer than %d bytes", path, FILE_MAX);
-	return weir_config_parse(config, text, (size_t)len, path, err);
+	return weir_config_parse(table, config, text, (size_t)len, path, err);
 }
