@@ -13,6 +13,4 @@ struct weir_hub_flow {
 				 saw it come; NULL: nobody. Gaps: [WEIR_EGRESS] */
 	bool second; /* only the destination's node said so, while the source's reports, too: not
 			counted in sums */
-	uint64_t counted_packets[2], counted_bytes[2]; /* of the counters, what earlier records of
-							  the connection had already */
 };

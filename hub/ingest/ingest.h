@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * From a node's batch to stored flows: journals the batch as it came (that is
- * what is acknowledged), joins the records that two nodes made of one connection,
- * hands flows to the store in blocks and to the live streams at once.
+ * From a node's batch to stored flows: joins the records that two nodes made of
+ * one connection, hands rows to the store in blocks and flows to the live streams at
+ * once. What is not stored yet lies in memory only: a node keeps it in its spool until it is
+ * acknowledged, about two seconds.
  *
- * Called by the thread that receives; a thread of its own commits. Nothing in
- * here trusts a batch: it is decoded before it is journaled.
+ * Called by the thread that receives; a thread of its own stores.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ struct weir_store;
 
 struct weir_ingest_config {
 	struct weir_store *store;
-	unsigned commit_ms; /* what came within so long is made durable together (100) */
+	unsigned commit_ms; /* what came within so long is stored together (500) */
 	unsigned join_ms;   /* how long past a record's time its other half may still come (2000) */
 	uint32_t max_waiting; /* records that wait for their other half, at most */
 	/* From ingest's own thread: all of this node's boot below seq is stored for good. */
@@ -37,8 +37,8 @@ int weir_ingest_new(const struct weir_ingest_config *config, struct weir_ingest 
 /* Stores what is there. */
 void weir_ingest_free(struct weir_ingest **ingest);
 
-/* The seq that is expected next of a node's boot: what is journaled, or has been
- * handed in, ends there. 0: this boot has never been heard of. known: whether anything
+/* The seq that is expected next of a node's boot: what is stored or has been handed
+ * in ends there. 0: this boot has never been heard of. known: whether anything
  * was ever stored of this node. */
 uint64_t weir_ingest_next(struct weir_ingest *ingest, const char *cluster, const char *node,
 			  const char *boot, bool *ret_known);

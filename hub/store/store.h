@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The facade of the stores, and the contract of each (weir_store_ops). Flows go in
+ * The facade of the stores, and the contract of each (weir_store_ops). Rows go in
  * in blocks, once; questions come with a scope, and the store applies it: no
  * flow leaves it that its asker may not see, nor is it counted.
  *
- * append, journal and marks are called by one thread; questions by many at once.
+ * append, marks and expire are called by one thread; questions by many at once.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -14,6 +14,7 @@
 #include "hub/access/scope.h"
 #include "hub/flow.h"
 #include "hub/query/filter.h"
+#include "hub/rows/row.h"
 #include "weir/error.h"
 
 /* --- what comes in -------------------------------------------------------------- */
@@ -28,28 +29,16 @@ struct weir_store_config {
 	uint64_t partition_ms; /* what one file holds: retention deletes whole files */
 };
 
-/* Where the records of a batch come from; strings outlive the call only. */
-struct weir_origin {
+/* How far the records of one boot of a node are stored: all below next, and those of
+ * the ranges, which lie above. Strings outlive the call only. */
+struct weir_range {
+	uint64_t from, to; /* inclusive */
+};
+struct weir_mark {
 	const char *cluster, *node, *boot;
-	uint64_t first_seq, next_seq; /* of its records; equal: none */
-};
-
-/* A batch as it came, for stores that keep a journal. */
-struct weir_journal_entry {
-	struct weir_origin origin;
-	const uint8_t
-		*msg; /* NULL: a gap that the hub itself found: seqs first to next - 1 are lost */
-	size_t len;
-};
-
-/* Which record of which batch a flow came from: what of the journal is done. */
-struct weir_store_flow {
-	struct weir_hub_flow flow;
-	struct weir_source {
-		uint32_t origin;
-		uint64_t seq;
-	} sources[2]; /* origin: index of a table that
-the caller keeps; seq 0: none */
+	uint64_t next;
+	size_t n_ranges;
+	const struct weir_range *ranges;
 };
 
 /* --- questions ------------------------------------------------------------------ */
@@ -167,23 +156,16 @@ struct weir_store_ops {
 	const char *name;
 	int (*open)(const struct weir_store_config *config, struct weir_store **ret,
 		    struct weir_error *err);
-	/* Durable when it returns 0. -errno: nothing of it is kept; the caller tries again. */
-	int (*journal)(struct weir_store *s, const struct weir_journal_entry *entries, size_t n,
-		       struct weir_error *err);
-	/* Journal entries whose flows are not all stored yet, oldest first: after a restart. done:
-	 * a bit for each record of the entry that is stored. */
-	int (*replay)(struct weir_store *s,
-		      int (*fn)(void *data, const struct weir_journal_entry *entry,
-				const uint8_t *done),
-		      void *data, struct weir_error *err);
-	/* Flows and what they do to the journal, all or nothing. origins: what sources index. */
-	int (*append)(struct weir_store *s, const struct weir_origin *origins,
-		      const struct weir_store_flow *flows, size_t n, struct weir_error *err);
-	/* Next expected seq of each node and boot that was ever journaled. */
-	int (*marks)(struct weir_store *s, int (*fn)(void *data, const struct weir_origin *mark),
+	/* Rows, and how far their nodes' records are stored with them: durable, and all of it
+	 * or nothing. The caller tries again after an error. The same rows again are
+	 * harmless where an error left it open whether they came in. */
+	int (*append)(struct weir_store *s, const struct weir_dictionary *words,
+		      const struct weir_row *rows, size_t n, const struct weir_mark *marks,
+		      size_t n_marks, struct weir_error *err);
+	/* The newest mark of each boot that was ever appended. */
+	int (*marks)(struct weir_store *s, int (*fn)(void *data, const struct weir_mark *mark),
 		     void *data, struct weir_error *err);
-	/* Flows that are appended come with these; those that only are in the journal are the
-	 * ingest's to add. fn's non-zero return ends and is returned. */
+	/* What was appended. fn's non-zero return ends and is returned. */
 	int (*flows)(struct weir_store *s, const struct weir_flow_query *q, weir_flow_fn *fn,
 		     void *data, struct weir_answer_end *ret, struct weir_error *err);
 	int (*sums)(struct weir_store *s, const struct weir_sum_query *q, weir_sum_fn *fn,
@@ -194,4 +176,18 @@ struct weir_store_ops {
 	int (*expire)(struct weir_store *s, uint64_t now, struct weir_error *err);
 	void (*stats)(struct weir_store *s, struct weir_store_stats *ret);
 	void (*close)(struct weir_store *s);
+};
+
+/* --- the facade ------------------------------------------------------------------ */
+
+/* All of them, ended by NULL. */
+extern const struct weir_store_ops *const weir_stores[];
+/* An unknown type is an error that lists the valid ones. */
+int weir_store_open(const struct weir_store_config *config, struct weir_store **ret,
+		    struct weir_error *err);
+void weir_store_close(struct weir_store **store);
+
+/* The first member of each store. */
+struct weir_store {
+	const struct weir_store_ops *ops;
 };

@@ -47,6 +47,7 @@ struct weir_record_peer {
 	const char *service; /* "namespace/name" of the Service dialled, for a destination */
 	uint16_t n_labels;
 	const struct weir_record_label *labels;
+	uint32_t ref; /* decoded: its place in the batch's table of names; else unused */
 };
 
 struct weir_record_policy {
@@ -64,6 +65,7 @@ struct weir_record_side {
 	uint16_t n_policies;   /* the one that decided, or those that isolate */
 	uint16_t n_more;       /* isolating policies beyond those listed */
 	const struct weir_record_policy *policies;
+	uint32_t ref; /* decoded: its place in the batch's table of sides; else unused */
 };
 
 #define WEIR_RECORD_POLICIES_MAX 16 /* isolating policies listed by name */
@@ -86,6 +88,8 @@ struct weir_record {
 	struct weir_record_side egress, ingress;
 	struct weir_record_side staged_egress, staged_ingress; /* with a staged verdict */
 	uint64_t packets[2], bytes[2]; /* src to dst, dst to src; DENIED: [0] only */
+	uint64_t counted_packets[2],
+		counted_bytes[2]; /* of these, what earlier records of the connection had */
 	uint64_t connections; /* DENIED: attempts (5-tuples) that no earlier record counted, 0: only
 				 retransmissions; else 1 */
 	uint64_t lost;	      /* GAP: how many, 0: unknown how many */

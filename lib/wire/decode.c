@@ -255,6 +255,7 @@ static int read_peer(struct decoder *d, struct weir_record_peer *ret)
 	if (!d->n_names || weir_read_uint(&d->in, d->n_names - 1, &name) < 0)
 		return -EBADMSG;
 	*ret = d->names[name];
+	ret->ref = (uint32_t)name;
 	return read_addr(&d->in, &ret->addr) < 0 || read_small(&d->in, UINT16_MAX, &ret->port, 2)
 		       ? -EBADMSG
 		       : 0;
@@ -267,6 +268,7 @@ static int read_side_ref(struct decoder *d, struct weir_record_side *ret)
 	if (!d->n_sides || weir_read_uint(&d->in, d->n_sides - 1, &side) < 0)
 		return -EBADMSG;
 	*ret = d->sides[side];
+	ret->ref = (uint32_t)side;
 	return 0;
 }
 
