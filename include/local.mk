@@ -12,6 +12,7 @@ noinst_HEADERS += \
 	include/weir/doc.h \
 	include/weir/error.h \
 	include/weir/flow.h \
+	include/weir/json.h \
 	include/weir/link.h \
 	include/weir/log.h \
 	include/weir/near.h \

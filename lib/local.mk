@@ -24,6 +24,7 @@ lib_libweir_a_SOURCES = \
 	lib/link/message.c \
 	lib/link/token.c \
 	lib/log.c \
+	lib/json/write.c \
 	lib/names.c \
 	lib/near.c \
 	lib/pool.c \

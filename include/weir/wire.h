@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "weir/error.h"
+#include "weir/json.h"
 #include "weir/record.h"
 
 #define WEIR_WIRE_BATCH_TOPIC "batch.v1"
@@ -47,11 +48,6 @@ int weir_batch_decode(const uint8_t *msg, size_t len, struct weir_batch_header *
 
 /* --- JSON --------------------------------------------------------------------- */
 
-struct weir_json_buffer {
-	char *text; /* NUL-terminated, malloc'd, grows */
-	size_t len, size;
-};
-void weir_json_buffer_free(struct weir_json_buffer *b);
 /* Append one record as one JSON object (no newline). node: name of the node
  * that reports. Members, those that are empty left out (weirctl reads them):
  *   {"seq":n,"time":ns,"start":ns,"node":"n1","flow":n,"type":"open",
@@ -66,6 +62,19 @@ void weir_json_buffer_free(struct weir_json_buffer *b);
  *    "why":weir_record_why(),"lost":n,"lostAt":"conntrack"} */
 int weir_record_to_json(const struct weir_record *record, const char *node,
 			struct weir_json_buffer *out);
+/* The same for a flow of the hub: node is the first of nodes, and more members
+ *   "cluster":"c1","nodes":{"egress":"n1","ingress":"n2"},"second":true
+ * and, if fields are given, only those: "time", "src", "src.pod", ... */
+struct weir_json_flow {
+	const char *cluster, *nodes[2]; /* [WEIR_EGRESS], [WEIR_INGRESS]; NULL: none */
+	bool second;
+	size_t n_fields; /* 0: all */
+	const char *const *fields;
+};
+int weir_flow_to_json(const struct weir_record *record, const struct weir_json_flow *hub,
+		      struct weir_json_buffer *out);
+/* Each name that may stand in fields; fn's non-zero return ends and is returned. */
+int weir_json_members(int (*fn)(void *data, const char *name), void *data);
 /* One line for a terminal: "allowed by NetworkPolicy shop/web rule 0", "denied:
  * isolated for ingress by shop/default-deny", ... into buf. */
 const char *weir_record_why(const struct weir_record *record, char *buf, size_t size);

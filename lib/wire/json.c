@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A record as one JSON object; the members are listed in weir/wire.h. Used
- * for the ns. topics and for weirctl flows.
+ * for the ns. topics, for weirctl flows, and by the hub, which adds what it knows and
+ * leaves out what nobody asked for.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,6 +12,7 @@
 
 #include "weir/cleanup.h"
 #include "weir/flow.h"
+#include "weir/json.h"
 #include "weir/object.h"
 #include "weir/ruleset.h"
 #include "weir/wire.h"
@@ -18,154 +20,87 @@
 #define WHY_MAX 1024
 
 struct out {
-	struct weir_json_buffer *b;
-	bool failed;
+	struct weir_json j;
+	const struct weir_json_flow *hub; /* NULL: all members, none of the hub's */
+	const char *object;		  /* the member within which we are; NULL: none */
 };
 
-void weir_json_buffer_free(struct weir_json_buffer *b)
-{
-	free(b->text);
-	*b = (struct weir_json_buffer){ 0 };
-}
+/* --- which members ---------------------------------------------------------------- */
 
-static void put(struct out *o, const char *text, size_t len)
+/* Is this field the member, something within it, or what the member is within? */
+static bool names(const char *field, const char *object, const char *name)
 {
-	struct weir_json_buffer *b = o->b;
-	size_t size = b->size ? b->size : 1024;
-	char *grown;
+	size_t len;
 
-	if (o->failed)
-		return;
-	while (size < b->len + len + 1)
-		size *= 2;
-	if (size != b->size) {
-		grown = realloc(b->text, size);
-		if (!grown) {
-			o->failed = true;
-			return;
-		}
-		b->text = grown;
-		b->size = size;
+	if (object) {
+		len = strlen(object);
+		if (strncmp(field, object, len) != 0)
+			return false;
+		if (!field[len])
+			return true;
+		if (field[len] != '.')
+			return false;
+		field += len + 1;
 	}
-	memcpy(b->text + b->len, text, len);
-	b->len += len;
-	b->text[b->len] = 0;
+	len = strlen(name);
+	return strncmp(field, name, len) == 0 && (!field[len] || (!object && field[len] == '.'));
 }
 
-static void put_text(struct out *o, const char *text)
+static bool wanted(const struct out *o, const char *name)
 {
-	put(o, text, strlen(text));
+	if (!o->hub || !o->hub->n_fields)
+		return true;
+	for (size_t i = 0; i < o->hub->n_fields; i++)
+		if (names(o->hub->fields[i], o->object, name))
+			return true;
+	return false;
 }
 
-static void put_escaped(struct out *o, unsigned char c)
+static bool key(struct out *o, const char *name)
 {
-	char text[8];
-
-	if (c == '"' || c == '\\')
-		snprintf(text, sizeof(text), "\\%c", c);
-	else
-		snprintf(text, sizeof(text), "\\u%04x", c);
-	put_text(o, text);
+	if (!wanted(o, name))
+		return false;
+	weir_json_key(&o->j, name);
+	return true;
 }
 
-/* Bytes of the valid UTF-8 sequence that begins here (RFC 3629), 0: none does. */
-static size_t sequence(const unsigned char *s)
+static bool begin(struct out *o, const char *name)
 {
-	size_t n = *s < 0x80   ? 1
-		   : *s < 0xc2 ? 0
-		   : *s < 0xe0 ? 2
-		   : *s < 0xf0 ? 3
-		   : *s < 0xf5 ? 4
-			       : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || /* long, surrogates */
-	    (*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f))	  /* long, > U+10FFFF */
-		return 0;
-	return n;
+	if (!key(o, name))
+		return false;
+	weir_json_open(&o->j, '{');
+	o->object = name;
+	return true;
 }
 
-static bool is_plain(unsigned char c)
+static void end(struct out *o)
 {
-	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+	weir_json_close(&o->j, '}');
+	o->object = NULL;
 }
 
-/* Readers refuse a whole object for one byte that is no UTF-8: it becomes U+FFFD. */
-static void put_string(struct out *o, const char *s)
-{
-	const char *from = s;
-	size_t n;
-
-	put(o, "\"", 1);
-	while (*s) {
-		n = is_plain((unsigned char)*s) ? 1 : sequence((const unsigned char *)s);
-		if (n > 1 || is_plain((unsigned char)*s)) {
-			s += n;
-			continue;
-		}
-		put(o, from, (size_t)(s - from));
-		if (n)
-			put_escaped(o, (unsigned char)*s);
-		else
-			put_text(o, "\xef\xbf\xbd");
-		from = ++s;
-	}
-	put(o, from, (size_t)(s - from));
-	put(o, "\"", 1);
-}
-
-/* A comma unless the object or array has just been opened. */
-static void separate(struct out *o)
-{
-	char last = o->b->len ? o->b->text[o->b->len - 1] : '{';
-
-	if (last != '{' && last != '[')
-		put(o, ",", 1);
-}
-
-static void key(struct out *o, const char *name)
-{
-	separate(o);
-	put(o, "\"", 1);
-	put_text(o, name);
-	put(o, "\":", 2);
-}
+/* --- members ---------------------------------------------------------------------- */
 
 static void string(struct out *o, const char *name, const char *value)
 {
-	if (!value)
-		return;
-	key(o, name);
-	put_string(o, value);
-}
-
-static void put_number(struct out *o, uint64_t v)
-{
-	char digits[24];
-	size_t at = sizeof(digits);
-
-	do
-		digits[--at] = (char)('0' + v % 10);
-	while (v /= 10);
-	put(o, digits + at, sizeof(digits) - at);
+	if (value && key(o, name))
+		weir_json_string(&o->j, value);
 }
 
 static void number(struct out *o, const char *name, uint64_t v)
 {
-	key(o, name);
-	put_number(o, v);
+	if (key(o, name))
+		weir_json_number(&o->j, v);
 }
 
 static void pair(struct out *o, const char *name, const uint64_t v[2])
 {
-	key(o, name);
-	put(o, "[", 1);
-	put_number(o, v[0]);
-	put(o, ",", 1);
-	put_number(o, v[1]);
-	put(o, "]", 1);
+	if (!key(o, name))
+		return;
+	weir_json_open(&o->j, '[');
+	weir_json_number(&o->j, v[0]);
+	weir_json_number(&o->j, v[1]);
+	weir_json_close(&o->j, ']');
 }
 
 static void address(struct out *o, const char *name, const struct weir_addr *a)
@@ -176,10 +111,20 @@ static void address(struct out *o, const char *name, const struct weir_addr *a)
 		string(o, name, weir_addr_format(a, text));
 }
 
+static void labels(struct out *o, const struct weir_record_peer *p)
+{
+	if (!p->n_labels || !key(o, "labels"))
+		return;
+	weir_json_open(&o->j, '{');
+	for (uint16_t i = 0; i < p->n_labels; i++)
+		weir_json_member(&o->j, p->labels[i].key, p->labels[i].value);
+	weir_json_close(&o->j, '}');
+}
+
 static void peer(struct out *o, const char *name, const struct weir_record_peer *p)
 {
-	key(o, name);
-	put(o, "{", 1);
+	if (!begin(o, name))
+		return;
 	address(o, "addr", &p->addr);
 	if (p->port)
 		number(o, "port", p->port);
@@ -192,41 +137,29 @@ static void peer(struct out *o, const char *name, const struct weir_record_peer 
 	string(o, "workload", p->workload);
 	string(o, "node", p->node);
 	string(o, "service", p->service);
-	if (p->n_labels) {
-		key(o, "labels");
-		put(o, "{", 1);
-		for (uint16_t i = 0; i < p->n_labels; i++) {
-			separate(o);
-			put_string(o, p->labels[i].key);
-			put(o, ":", 1);
-			put_string(o, p->labels[i].value);
-		}
-		put(o, "}", 1);
-	}
-	put(o, "}", 1);
+	labels(o, p);
+	end(o);
 }
 
 static void policies(struct out *o, const struct weir_record_side *s)
 {
-	key(o, "policies");
-	put(o, "[", 1);
+	if (!s->n_policies || !key(o, "policies"))
+		return;
+	weir_json_open(&o->j, '[');
 	for (uint16_t i = 0; i < s->n_policies; i++) {
-		separate(o);
-		put(o, "{", 1);
-		string(o, "kind", s->policies[i].kind);
-		string(o, "namespace", s->policies[i].namespace_);
-		string(o, "name", s->policies[i].name);
-		put(o, "}", 1);
+		weir_json_open(&o->j, '{');
+		weir_json_member(&o->j, "kind", s->policies[i].kind);
+		weir_json_member(&o->j, "namespace", s->policies[i].namespace_);
+		weir_json_member(&o->j, "name", s->policies[i].name);
+		weir_json_close(&o->j, '}');
 	}
-	put(o, "]", 1);
+	weir_json_close(&o->j, ']');
 }
 
 static void side(struct out *o, const char *name, const struct weir_record_side *s)
 {
-	if (s->reason == WEIR_REASON_NOT_ENDPOINT)
+	if (s->reason == WEIR_REASON_NOT_ENDPOINT || !begin(o, name))
 		return;
-	key(o, name);
-	put(o, "{", 1);
 	string(o, "verdict", weir_verdict_name(s->verdict));
 	string(o, "reason", weir_reason_name(s->reason));
 	if (s->reason == WEIR_REASON_RULE) {
@@ -235,11 +168,10 @@ static void side(struct out *o, const char *name, const struct weir_record_side 
 			number(o, "rule", (uint64_t)s->rule);
 		string(o, "ruleName", s->rule_name);
 	}
-	if (s->n_policies)
-		policies(o, s);
+	policies(o, s);
 	if (s->n_more)
 		number(o, "more", s->n_more);
-	put(o, "}", 1);
+	end(o);
 }
 
 static void head(struct out *o, const struct weir_record *r, const char *node)
@@ -258,7 +190,7 @@ static void head(struct out *o, const struct weir_record *r, const char *node)
 static void staged(struct out *o, const struct weir_record *r)
 {
 	struct weir_record would = *r;
-	char why[WHY_MAX];
+	char text[WHY_MAX];
 
 	if (r->staged == WEIR_VERDICT_MAX)
 		return;
@@ -268,7 +200,7 @@ static void staged(struct out *o, const struct weir_record *r)
 	string(o, "staged", weir_verdict_name(r->staged));
 	side(o, "stagedEgress", &r->staged_egress);
 	side(o, "stagedIngress", &r->staged_ingress);
-	string(o, "stagedWhy", weir_record_why(&would, why, sizeof(why)));
+	string(o, "stagedWhy", weir_record_why(&would, text, sizeof(text)));
 }
 
 static void connection(struct out *o, const struct weir_record *r)
@@ -295,27 +227,102 @@ static void connection(struct out *o, const struct weir_record *r)
 		string(o, "end", weir_end_reason_name(r->end));
 }
 
-int weir_record_to_json(const struct weir_record *record, const char *node,
-			struct weir_json_buffer *out)
+static void of_hub(struct out *o)
 {
-	struct out o = { .b = out };
-	size_t before = out->len;
-	char why[WHY_MAX];
+	const struct weir_json_flow *h = o->hub;
 
-	put(&o, "{", 1);
+	if (!h)
+		return;
+	string(o, "cluster", h->cluster);
+	if (begin(o, "nodes")) {
+		string(o, "egress", h->nodes[WEIR_EGRESS]);
+		string(o, "ingress", h->nodes[WEIR_INGRESS]);
+		end(o);
+	}
+	if (h->second && key(o, "second"))
+		weir_json_bool(&o->j, true);
+}
+
+static void why(struct out *o, const struct weir_record *r)
+{
+	char text[WHY_MAX];
+
+	if (wanted(o, "why"))
+		string(o, "why", weir_record_why(r, text, sizeof(text)));
+}
+
+static int write_record(const struct weir_record *record, const char *node,
+			const struct weir_json_flow *hub, struct weir_json_buffer *out)
+{
+	struct out o = { .j.b = out, .hub = hub };
+	size_t before = out->len;
+
+	weir_json_raw(&o.j, "{", 1);
 	head(&o, record, node);
+	of_hub(&o);
 	if (record->type != WEIR_RECORD_GAP)
 		connection(&o, record);
-	string(&o, "why", weir_record_why(record, why, sizeof(why)));
+	why(&o, record);
 	if (record->type == WEIR_RECORD_GAP) {
 		number(&o, "lost", record->lost);
 		string(&o, "lostAt", weir_loss_name(record->lost_at));
 	}
-	put(&o, "}", 1);
-	if (!o.failed)
+	weir_json_close(&o.j, '}');
+	if (!o.j.failed)
 		return 0;
 	out->len = before;
 	if (out->text)
 		out->text[before] = 0;
 	return -ENOMEM;
+}
+
+int weir_record_to_json(const struct weir_record *record, const char *node,
+			struct weir_json_buffer *out)
+{
+	return write_record(record, node, NULL, out);
+}
+
+int weir_flow_to_json(const struct weir_record *record, const struct weir_json_flow *hub,
+		      struct weir_json_buffer *out)
+{
+	return write_record(record, hub->nodes[WEIR_EGRESS] ?: hub->nodes[WEIR_INGRESS], hub, out);
+}
+
+/* --- their names ------------------------------------------------------------------ */
+
+static const char *const plain[] = { "seq",	 "time",	"start",  "node",      "flow",
+				     "type",	 "cluster",	"second", "verdict",   "protocol",
+				     "icmpType", "icmpCode",	"staged", "stagedWhy", "packets",
+				     "bytes",	 "connections", "end",	  "why",       "lost",
+				     "lostAt" };
+static const char *const of_nodes[] = { "egress", "ingress", NULL };
+static const char *const of_peer[] = { "addr",	    "port",    "natAddr",      "natPort",
+				       "namespace", "pod",     "workloadKind", "workload",
+				       "node",	    "service", "labels",       NULL };
+static const char *const of_side[] = { "verdict",  "reason",   "tier", "rule",
+				       "ruleName", "policies", "more", NULL };
+static const struct {
+	const char *name;
+	const char *const *members;
+} objects[] = {
+	{ "nodes", of_nodes },	      { "src", of_peer },     { "dst", of_peer },
+	{ "egress", of_side },	      { "ingress", of_side }, { "stagedEgress", of_side },
+	{ "stagedIngress", of_side },
+};
+
+int weir_json_members(int (*fn)(void *data, const char *name), void *data)
+{
+	char name[64];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < WEIR_ARRAY_SIZE(plain); i++)
+		r = fn(data, plain[i]);
+	for (size_t i = 0; r == 0 && i < WEIR_ARRAY_SIZE(objects); i++) {
+		r = fn(data, objects[i].name);
+		for (const char *const *m = objects[i].members; r == 0 && *m; m++) {
+			snprintf(name, sizeof(name), "%s.%s", objects[i].name, *m);
+			r = fn(data, name);
+		}
+	}
+	return r;
 }

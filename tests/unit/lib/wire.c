@@ -330,6 +330,101 @@ static void test_json_says_the_same(void **state)
 	weir_json_buffer_free(&text);
 }
 
+/* --- members of the hub's flows ------------------------------------------------------ */
+
+struct seen {
+	const cJSON *whole; /* an object of all flows' members */
+	const struct weir_record *record;
+	unsigned n;
+};
+
+static const cJSON *member_at(const cJSON *json, const char *path)
+{
+	const char *dot = strchr(path, '.');
+	char first[64];
+
+	snprintf(first, sizeof(first), "%.*s", dot ? (int)(dot - path) : 63, path);
+	json = cJSON_GetObjectItemCaseSensitive(json, first);
+	return dot ? cJSON_GetObjectItemCaseSensitive(json, dot + 1) : json;
+}
+
+/* Asked for alone it comes alone, and says the same. */
+static int alone(void *data, const char *path)
+{
+	struct seen *s = data;
+	struct weir_json_flow hub = { .cluster = "c",
+				      .nodes = { [WEIR_EGRESS] = "a", [WEIR_INGRESS] = "b" },
+				      .second = true,
+				      .n_fields = 1,
+				      .fields = &path };
+	struct weir_json_buffer text = { 0 };
+	const cJSON *want = member_at(s->whole, path);
+	cJSON *json;
+
+	assert_int_equal(weir_flow_to_json(s->record, &hub, &text), 0);
+	json = cJSON_Parse(text.text);
+	assert_true(cJSON_GetArraySize(json) <= 1);
+	if (want) {
+		assert_true(cJSON_Compare(member_at(json, path), want, true));
+		s->n++;
+	}
+	cJSON_Delete(json);
+	weir_json_buffer_free(&text);
+	return 0;
+}
+
+static int count(void *data, const char *path)
+{
+	++*(unsigned *)data;
+	return 0;
+}
+
+static unsigned members_of(const cJSON *json)
+{
+	static const char *const objects[] = { "nodes",	  "src",	  "dst",	  "egress",
+					       "ingress", "stagedEgress", "stagedIngress" };
+	unsigned n = (unsigned)cJSON_GetArraySize(json);
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(objects); i++)
+		n += (unsigned)cJSON_GetArraySize(cJSON_GetObjectItem(json, objects[i]));
+	return n;
+}
+
+static void test_fields(void **state)
+{
+	static const char *const none[] = { "src.pods" };
+	struct weir_json_flow hub = { .cluster = "c",
+				      .nodes = { [WEIR_EGRESS] = "a", [WEIR_INGRESS] = "b" },
+				      .second = true };
+	struct weir_json_buffer text = { 0 };
+	unsigned most = 0, all = 0;
+
+	weir_json_members(count, &all);
+	assert_true(all > 60);
+	for (unsigned i = 0; i < RECORDS; i++) {
+		struct seen s = { .record = &made[0].record };
+		cJSON *json;
+
+		make(&made[0], i + 1);
+		text.len = 0;
+		hub.n_fields = 0;
+		assert_int_equal(weir_flow_to_json(s.record, &hub, &text), 0);
+		s.whole = json = cJSON_Parse(text.text);
+		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(json, "node")), "a");
+		weir_json_members(alone, &s);
+		assert_int_equal(s.n, members_of(json)); /* the list has each member */
+		most = s.n > most ? s.n : most;
+		cJSON_Delete(json);
+		hub.n_fields = 1;
+		hub.fields = none;
+		text.len = 0;
+		assert_int_equal(weir_flow_to_json(s.record, &hub, &text), 0);
+		assert_string_equal(text.text, "{}");
+	}
+	assert_true(most > 40);
+	weir_json_buffer_free(&text);
+}
+
 /* What a JSON reader gets for a name of these bytes. */
 static void json_name_is(const char *bytes, const char *want)
 {
@@ -439,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_bent),
 		cmocka_unit_test(test_why),
 		cmocka_unit_test(test_json_says_the_same),
+		cmocka_unit_test(test_fields),
 		cmocka_unit_test(test_json_is_utf8),
 		cmocka_unit_test(test_later_fields_are_skipped),
 		cmocka_unit_test(test_claims_are_not_believed),
