@@ -11,4 +11,19 @@ HUB_SOURCES += \
 	hub/store/sqlite/partition.h \
 	hub/store/sqlite/sql.c \
 	hub/store/sqlite/writer.c \
+	hub/store/sqlite/catalog.c \
+	hub/store/sqlite/dimensions.c \
+	hub/store/sqlite/expire.c \
+	hub/store/sqlite/files.c \
+	hub/store/sqlite/flows.c \
+	hub/store/sqlite/keeper.c \
+	hub/store/sqlite/rollup.c \
+	hub/store/sqlite/scan.c \
+	hub/store/sqlite/sqlite.c \
+	hub/store/sqlite/sums.c \
+	hub/store/sqlite/values.c \
+	hub/store/sqlite/dimensions.h \
+	hub/store/sqlite/scan.h \
+	hub/store/sqlite/sqlite.h \
+	hub/store/store.c \
 	hub/store/store.h

@@ -76,20 +76,22 @@ typedef int weir_flow_fn(void *data, const struct weir_hub_flow *flow);
 enum weir_dimension {
 	WEIR_DIM_TIME, /* in steps */
 	WEIR_DIM_CLUSTER,
-	WEIR_DIM_NODE,
+	WEIR_DIM_NODE, /* the source's, when it reported and may be seen, else the destination's */
 	WEIR_DIM_FROM_NAMESPACE,
 	WEIR_DIM_TO_NAMESPACE,
-	WEIR_DIM_FROM_WORKLOAD, /* "Kind/name" beside its namespace */
+	WEIR_DIM_FROM_WORKLOAD, /* "namespace/Kind/name"; a pod without: "namespace" */
 	WEIR_DIM_TO_WORKLOAD,
-	WEIR_DIM_FROM_POD,
+	WEIR_DIM_FROM_POD, /* "namespace/name" */
 	WEIR_DIM_TO_POD,
 	WEIR_DIM_FROM_ADDRESS,
 	WEIR_DIM_TO_ADDRESS,
 	WEIR_DIM_PORT,
 	WEIR_DIM_PROTOCOL,
 	WEIR_DIM_VERDICT,
-	WEIR_DIM_REASON,
-	WEIR_DIM_POLICY,
+	WEIR_DIM_REASON, /* of the side that denied; else of the one with a rule, the source's first
+			  */
+	WEIR_DIM_POLICY, /* of that side, "Kind/[namespace/]name", the first of those that isolate
+			  */
 	WEIR_DIM_MAX
 };
 const char *weir_dimension_name(enum weir_dimension d); /* "from.namespace", "port", "time" */

@@ -33,10 +33,12 @@ struct weir_partition {
 	pthread_rwlock_t pack; /* written: blocks are being replaced */
 	struct weir_block *blocks;
 	size_t n_blocks;
-	uint64_t rows, bytes;	  /* bytes: of the files */
-	bool sealed;		  /* packed, summed up, nothing comes any more */
-	struct weir_words words;  /* unpacked so far */
-	struct weir_chunk *texts; /* what they were unpacked from */
+	uint64_t rows, bytes;	     /* bytes: of the files */
+	bool sealed;		     /* packed, summed up, nothing comes any more */
+	bool summed[WEIR_LEVEL_MAX]; /* flows: its sums are in the files of that level; guarded by
+					weir_sqlite.summing */
+	struct weir_words words;     /* unpacked so far */
+	struct weir_chunk *texts;    /* what they were unpacked from */
 };
 
 /* Opens the file or makes it. -EBADMSG, -EIO: it is torn, err says how; the caller sets it aside.
