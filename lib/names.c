@@ -61,6 +61,7 @@ static const char *const losses[] = {
 	[WEIR_LOSS_NFLOG] = "nflog",
 	[WEIR_LOSS_QUEUE] = "queue",
 	[WEIR_LOSS_SUBSCRIBER] = "subscriber",
+	[WEIR_LOSS_SPOOL] = "spool",
 };
 NAMES(losses, WEIR_LOSS_MAX);
 

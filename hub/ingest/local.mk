@@ -1,2 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-HUB_SOURCES += hub/ingest/ingest.h
+HUB_SOURCES += \
+	hub/ingest/commit.c \
+	hub/ingest/ingest.c \
+	hub/ingest/ingest.h \
+	hub/ingest/internal.h \
+	hub/ingest/join.c \
+	hub/ingest/origins.c \
+	hub/ingest/rows.c

@@ -62,6 +62,7 @@ enum weir_loss {
 	WEIR_LOSS_NFLOG,      /* kernel's netlink buffer: denied packets */
 	WEIR_LOSS_QUEUE,      /* weird's own bound on what it tracks or queues */
 	WEIR_LOSS_SUBSCRIBER, /* a subscriber too slow for its queue */
+	WEIR_LOSS_SPOOL,      /* gone from the node's spool before the hub had it */
 	WEIR_LOSS_MAX
 };
 const char *weir_loss_name(enum weir_loss loss);

@@ -46,6 +46,15 @@ int weir_batch_decode(const uint8_t *msg, size_t len, struct weir_batch_header *
 		      int (*fn)(void *data, const struct weir_record *record), void *data,
 		      struct weir_error *err);
 
+/* Only its header, whose node and boot point into names; cheap, and as strict. */
+#define WEIR_BATCH_NODE_MAX 254 /* with the NUL; a longer one is not valid here */
+#define WEIR_BATCH_BOOT_MAX 40
+struct weir_batch_names {
+	char node[WEIR_BATCH_NODE_MAX], boot[WEIR_BATCH_BOOT_MAX];
+};
+int weir_batch_read_header(const uint8_t *msg, size_t len, struct weir_batch_header *ret,
+			   struct weir_batch_names *names, struct weir_error *err);
+
 /* --- JSON --------------------------------------------------------------------- */
 
 /* Append one record as one JSON object (no newline). node: name of the node

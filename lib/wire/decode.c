@@ -375,18 +375,21 @@ static int read_record(struct decoder *d, const struct weir_record *last, struct
 	return n > WEIR_FIELD_MAX ? weir_read_skip(in, n - WEIR_FIELD_MAX) : 0;
 }
 
-static int read_tables(struct decoder *d, struct weir_batch_header *h)
+static int read_begin(struct decoder *d, struct weir_batch_header *h)
 {
 	uint64_t format;
 	uint32_t parts;
-	int r;
 
 	if (weir_read_array(&d->in, WEIR_BATCH_PARTS, &parts) < 0 ||
 	    weir_read_uint(&d->in, UINT64_MAX, &format) < 0)
 		return -EBADMSG;
-	if (format != WEIR_BATCH_FORMAT)
-		return -EPROTONOSUPPORT;
-	r = read_header(d, h);
+	return format == WEIR_BATCH_FORMAT ? read_header(d, h) : -EPROTONOSUPPORT;
+}
+
+static int read_tables(struct decoder *d, struct weir_batch_header *h)
+{
+	int r = read_begin(d, h);
+
 	if (r == 0)
 		r = read_strings(d);
 	if (r == 0)
@@ -432,5 +435,25 @@ int weir_batch_decode(const uint8_t *msg, size_t len, struct weir_batch_header *
 		last = record;
 	}
 	ret->node = ret->boot = NULL;
+	return 0;
+}
+
+int weir_batch_read_header(const uint8_t *msg, size_t len, struct weir_batch_header *ret,
+			   struct weir_batch_names *names, struct weir_error *err)
+{
+	WEIR_CLEANUP(decoder_clear) struct decoder d = { .in = { msg, msg + len } };
+	struct weir_batch_header h = { 0 };
+	int r = read_begin(&d, &h);
+
+	if (r == 0 &&
+	    (strlen(d.node) >= sizeof(names->node) || strlen(d.boot) >= sizeof(names->boot)))
+		r = -EBADMSG;
+	if (r < 0)
+		return fail(err, r, &d, msg);
+	strcpy(names->node, d.node);
+	strcpy(names->boot, d.boot);
+	*ret = h;
+	ret->node = names->node;
+	ret->boot = names->boot;
 	return 0;
 }
