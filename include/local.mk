@@ -9,8 +9,10 @@ noinst_HEADERS += \
 	include/weir/cleanup.h \
 	include/weir/compiler.h \
 	include/weir/config.h \
+	include/weir/curve.h \
 	include/weir/doc.h \
 	include/weir/error.h \
+	include/weir/file.h \
 	include/weir/flow.h \
 	include/weir/json.h \
 	include/weir/link.h \

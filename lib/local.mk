@@ -15,12 +15,15 @@ lib_libweir_a_SOURCES = \
 	lib/config/options.c \
 	lib/config/value.c \
 	lib/config/value.h \
+	lib/curve/keys.c \
+	lib/curve/zap.c \
 	lib/doc/doc.c \
 	lib/doc/doc.h \
 	lib/doc/docs.c \
 	lib/doc/json.c \
 	lib/doc/yaml.c \
 	lib/error.c \
+	lib/file.c \
 	lib/link/message.c \
 	lib/link/token.c \
 	lib/log.c \

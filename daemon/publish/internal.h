@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Between the files of this folder. */
-#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/publish/publish.h"
+#include "weir/curve.h"
 
 /* --- socket.c: addresses, encryption --- */
 int weir_publish_open(void *socket, const struct weir_publish_config *config,
@@ -14,18 +14,13 @@ int weir_publish_open(void *socket, const struct weir_publish_config *config,
 
 /* --- auth.c: who may subscribe over CURVE (ZAP, RFC 27) --- */
 struct weir_auth {
-	void *socket;
+	struct weir_zap *zap;
 	char *clients_dir; /* NULL: nobody */
-	pthread_t thread;
-	bool running;
 };
-#define WEIR_AUTH_KEY_LEN 40 /* Z85 */
 int weir_auth_start(struct weir_auth *a, void *context, const char *clients_dir,
 		    struct weir_error *err);
 /* After the context was shut down: that ends the thread. */
 void weir_auth_stop(struct weir_auth *a);
-/* A file that holds one Z85 key; ret has WEIR_AUTH_KEY_LEN + 1 bytes. */
-int weir_auth_read_key(const char *path, char *ret, struct weir_error *err);
 
 /* --- topics.c: what is subscribed --- */
 struct weir_topic {

@@ -80,31 +80,15 @@ static int open_all(void *socket, const struct weir_publish_config *c, const cha
 	return r;
 }
 
-static int check_secret(const char *file, struct weir_error *err)
-{
-	struct stat st;
-
-	if (stat(file, &st) < 0)
-		return weir_error_errno(err, errno, "%s", file);
-	if (st.st_mode & 077)
-		return weir_error_set(err, EPERM,
-				      "%s: others than its owner may use this secret key; "
-				      "chmod 600 %s",
-				      file, file);
-	return 0;
-}
-
 static int use_curve(void *socket, const char *file, struct weir_error *err)
 {
-	char key[WEIR_AUTH_KEY_LEN + 1];
-	int on = 1, r = check_secret(file, err);
+	char key[WEIR_CURVE_KEY_LEN + 1];
+	int on = 1, r = weir_curve_read_secret(file, key, err);
 
-	if (r == 0)
-		r = weir_auth_read_key(file, key, err);
 	if (r < 0)
 		return r;
 	if (zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &on, sizeof(on)) < 0 ||
-	    zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key, WEIR_AUTH_KEY_LEN) < 0 ||
+	    zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key, WEIR_CURVE_KEY_LEN) < 0 ||
 	    zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "weir", 4) < 0)
 		r = weir_error_set(err, errno, "CURVE: %s", zmq_strerror(errno));
 	explicit_bzero(key, sizeof(key));
