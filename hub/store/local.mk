@@ -27,3 +27,7 @@ HUB_SOURCES += \
 	hub/store/sqlite/sqlite.h \
 	hub/store/store.c \
 	hub/store/store.h
+HUB_TESTS += tests/unit/hub/store/store
+tests_unit_hub_store_store_SOURCES = tests/unit/hub/flows.c tests/unit/hub/flows.h \
+	tests/unit/hub/store/store.c
+tests_unit_hub_store_store_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
