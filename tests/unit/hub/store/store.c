@@ -89,7 +89,7 @@ static void ask(struct weir_store *s, struct weir_flow_query *q, struct lines *g
 {
 	struct weir_answer_end end = { .cursor = "" };
 	struct weir_error err = { "" };
-	char cursor[WEIR_CURSOR_MAX];
+	static char cursor[WEIR_CURSOR_MAX];
 	size_t before;
 
 	got->order = q->order == WEIR_NEWEST_FIRST ? -1 : 1;
@@ -105,6 +105,7 @@ static void ask(struct weir_store *s, struct weir_flow_query *q, struct lines *g
 		strcpy(cursor, end.cursor);
 		q->cursor = cursor;
 	} while (*end.cursor);
+	q->cursor = NULL;
 }
 
 static void compare(struct lines *got, struct lines *want)
