@@ -125,6 +125,8 @@ static void make(struct made *m, uint64_t seq)
 	for (unsigned i = 0; i < 2 && r->has_counters; i++) {
 		r->packets[i] = pick(1u << 31);
 		r->bytes[i] = (uint64_t)pick(1u << 31) * 1000;
+		r->counted_packets[i] = r->packets[i] / (1 + pick(3));
+		r->counted_bytes[i] = r->bytes[i] / (1 + pick(3));
 	}
 	make_peer(&r->src, m->labels[0]);
 	make_peer(&r->dst, m->labels[1]);
@@ -192,6 +194,8 @@ static void same_record(const struct weir_record *a, const struct weir_record *b
 	assert_int_equal(a->has_counters, b->has_counters);
 	assert_memory_equal(a->packets, b->packets, sizeof(a->packets));
 	assert_memory_equal(a->bytes, b->bytes, sizeof(a->bytes));
+	assert_memory_equal(a->counted_packets, b->counted_packets, sizeof(a->counted_packets));
+	assert_memory_equal(a->counted_bytes, b->counted_bytes, sizeof(a->counted_bytes));
 	same_peer(&a->src, &b->src);
 	same_peer(&a->dst, &b->dst);
 	same_side(&a->egress, &b->egress);
