@@ -369,7 +369,13 @@ static int alone(void *data, const char *path)
 	json = cJSON_Parse(text.text);
 	assert_true(cJSON_GetArraySize(json) <= 1);
 	if (want) {
-		assert_true(cJSON_Compare(member_at(json, path), want, true));
+		char *a = cJSON_PrintUnformatted(member_at(json, path));
+		char *b = cJSON_PrintUnformatted(want);
+
+		assert_string_equal(a,
+				    b); /* cJSON_Compare() does not know of keys that come twice */
+		free(a);
+		free(b);
 		s->n++;
 	}
 	cJSON_Delete(json);
@@ -473,10 +479,10 @@ static void test_later_fields_are_skipped(void **state)
 			0x92, 1,    0xc3, 0x90, /* strings */
 			0x91, 0x98, 0,	  0,	0,    0,    0,	  0,	0x90, 0xcb, 1,	  2,
 			3,    4,    5,	  6,	7,    8,    0x91, 0x98, 0,    3,    0,	  0xff,
-			0,    0,    0x90, 0xd5, 1,    2,    3,	  0x91, 0xdc, 0,    22,	  0,
+			0,    0,    0x90, 0xd5, 1,    2,    3,	  0x91, 0xdc, 0,    23,	  0,
 			5,    0xc0, 7,	  8,	6,    0,    0xc0, 1,	0,    0xc0, 2,	  0,
-			0,    0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xa3, 'n',  'e',  'w',  0xc4,
-			1,    0,    0xde, 0,	1,    1,    0x90, /* a part of its own */
+			0,    0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xa3, 'n',  'e',  'w',
+			0xc4, 1,    0,	  0xde, 0,    1,    1,	  0x90, /* a part of its own */
 		};
 	struct weir_batch_header header;
 	struct weir_error err = { 0 };
