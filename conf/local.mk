@@ -2,10 +2,19 @@
 # Examples and units. weird.yaml is the defaults, with words (a test compares).
 dist_doc_DATA = conf/10-weir-example.conflist conf/weird.yaml
 systemdunit_DATA = conf/weird.service
-EXTRA_DIST += conf/weird.service.in
-CLEANFILES += conf/weird.service
+EXTRA_DIST += conf/weir-hub.service.in conf/weird.service.in
+CLEANFILES += conf/weir-hub.service conf/weird.service
+if WEIR_HAVE_HUB
+dist_doc_DATA += conf/hub.yaml
+systemdunit_DATA += conf/weir-hub.service
+else
+EXTRA_DIST += conf/hub.yaml
+endif
+PUT_SBINDIR = $(AM_V_GEN)$(MKDIR_P) conf && $(SED) 's|[@]sbindir[@]|$(sbindir)|'
 conf/weird.service: conf/weird.service.in Makefile
-	$(AM_V_GEN)$(MKDIR_P) conf && $(SED) 's|[@]sbindir[@]|$(sbindir)|' $(srcdir)/conf/weird.service.in > $@
+	$(PUT_SBINDIR) $(srcdir)/conf/weird.service.in > $@
+conf/weir-hub.service: conf/weir-hub.service.in Makefile
+	$(PUT_SBINDIR) $(srcdir)/conf/weir-hub.service.in > $@
 # The image, the DaemonSet, and what watches it; tests/deploy.py reads all of it.
 EXTRA_DIST += \
 	conf/container/Containerfile \

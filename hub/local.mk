@@ -10,6 +10,7 @@ HUB_SOURCES = hub/flow.h
 HUB_TESTS =
 include hub/access/local.mk
 include hub/api/local.mk
+include hub/config/local.mk
 include hub/ingest/local.mk
 include hub/query/local.mk
 include hub/receive/local.mk

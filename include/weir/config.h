@@ -82,6 +82,9 @@ int weir_config_read(const struct weir_config_table *table, void *config, const 
 int weir_config_set(void *config, const struct weir_config_key *key, const char *text,
 		    struct weir_error *err);
 
+/* "500ms", "15m", "24h". -EINVAL: it is none; -ERANGE: beyond 64 bits. */
+int weir_duration_parse(const char *text, uint64_t *ret_ms);
+
 /* --- the command line ------------------------------------------------------------- */
 
 /* An option that is no key. */

@@ -66,6 +66,11 @@ static int parse_scaled(const char *text, const struct unit *units, uint64_t *re
 	return -EINVAL;
 }
 
+int weir_duration_parse(const char *text, uint64_t *ret_ms)
+{
+	return parse_scaled(text, durations, ret_ms);
+}
+
 /* 90000 ms -> "90s"; the largest unit without a remainder */
 static const char *format_scaled(uint64_t value, const struct unit *units, char *buf, size_t size)
 {
