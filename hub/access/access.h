@@ -54,6 +54,11 @@ struct weir_access_config {
 	} kubernetes; /* server "": off */
 };
 
+/* A new static token, and what of it goes into access.yaml. -EIO: no random numbers. */
+#define WEIR_TOKEN_TEXT 64
+#define WEIR_TOKEN_HASH 72
+int weir_access_make_token(char token[WEIR_TOKEN_TEXT], char hash[WEIR_TOKEN_HASH]);
+
 int weir_access_new(const struct weir_access_config *config, struct weir_access **ret,
 		    struct weir_error *err);
 void weir_access_free(struct weir_access **access);
