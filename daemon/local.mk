@@ -202,8 +202,6 @@ daemon_libweird_a_SOURCES = \
 	daemon/source/source.h \
 	daemon/source/watch.c \
 	daemon/source/watch.h \
-	daemon/systemd.c \
-	daemon/systemd.h \
 	daemon/weird.h \
 	daemon/world.h
 

@@ -8,10 +8,10 @@
 
 #include "daemon/options.h"
 #include "daemon/parts.h"
-#include "daemon/systemd.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
 #include "weir/log.h"
+#include "weir/systemd.h"
 #include "weir/version.h"
 
 /* TERM and INT end weird, enforcement stays. HUP is ignored: what can change

@@ -24,5 +24,6 @@ noinst_HEADERS += \
 	include/weir/record.h \
 	include/weir/rpc.h \
 	include/weir/ruleset.h \
+	include/weir/systemd.h \
 	include/weir/version.h \
 	include/weir/wire.h

@@ -33,13 +33,14 @@ lib_libweir_a_SOURCES = \
 	lib/pool.c \
 	lib/rpc.c \
 	lib/ruleset.c \
+	lib/systemd.c \
 	lib/version.c \
 	lib/wire/batch.h \
 	lib/wire/decode.c \
 	lib/wire/encode.c \
 	lib/wire/intern.c \
 	lib/wire/intern.h \
-	lib/wire/json.c \
+	lib/wire/record-json.c \
 	lib/wire/reader.c \
 	lib/wire/reader.h \
 	lib/wire/why.c

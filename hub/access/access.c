@@ -110,6 +110,14 @@ static struct weir_rules *rules_of(struct weir_access *a)
 	return rules;
 }
 
+void weir_access_describe(struct weir_access *a, struct weir_json *j)
+{
+	struct weir_rules *rules = rules_of(a);
+
+	weir_rules_describe(rules, j);
+	weir_rules_unref(&rules);
+}
+
 /* --- sign-in ---------------------------------------------------------------------------------- */
 
 static const char *bearer_of(const char *authorization)

@@ -72,6 +72,10 @@ int weir_access_reload(struct weir_access *access, struct weir_error *err);
 int weir_access_sign_in(struct weir_access *access, const char *authorization, const char *from,
 			struct weir_person **ret, struct weir_error *err);
 
+/* Members of an object: the roles that there are, and who is bound to them over what. */
+struct weir_json;
+void weir_access_describe(struct weir_access *access, struct weir_json *j);
+
 /* A line of the audit log: who did, or tried, what to which object. Fails only when
  * it cannot be written: then what was to be done must not be done. */
 int weir_access_audit(struct weir_access *access, const char *user, const char *from,

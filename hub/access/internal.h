@@ -56,6 +56,8 @@ struct weir_rules {
 	struct weir_token *tokens;
 	size_t n_tokens;
 };
+/* As weir_access_describe() */
+void weir_rules_describe(const struct weir_rules *rules, struct weir_json *j);
 int weir_rules_parse(const char *text, size_t len, const char *name, struct weir_rules **ret,
 		     struct weir_error *err);
 int weir_rules_read(const char *path, struct weir_rules **ret, struct weir_error *err);

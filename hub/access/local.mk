@@ -3,6 +3,7 @@ HUB_SOURCES += \
 	hub/access/access.c \
 	hub/access/access.h \
 	hub/access/audit.c \
+	hub/access/describe.c \
 	hub/access/failures.c \
 	hub/access/fetch.c \
 	hub/access/file.c \

@@ -44,6 +44,13 @@ void weir_api_not_ready(struct weir_api *api, char *why, size_t size)
 	snprintf(why, size, "%s%s", s.failing ? "store: " : "", s.failing ? s.why : "");
 }
 
+void weir_api_receives(struct weir_api *api, struct weir_receive *receive)
+{
+	pthread_mutex_lock(&api->lock);
+	api->receive = receive;
+	pthread_mutex_unlock(&api->lock);
+}
+
 void weir_api_flow(struct weir_api *api, const struct weir_hub_flow *flow, bool joined)
 {
 	if (api->counters && !joined)
@@ -88,6 +95,7 @@ int weir_api_start(const struct weir_api_config *config, struct weir_api **ret,
 	if (!api)
 		return weir_error_errno(err, ENOMEM, "http");
 	api->c = *config;
+	pthread_mutex_init(&api->lock, NULL);
 	r = start(api, err);
 	if (r < 0)
 		weir_api_stop(&api);
@@ -112,6 +120,7 @@ void weir_api_stop(struct weir_api **api)
 	weir_work_free(&a->work);
 	weir_live_free(&a->live);
 	weir_counters_free(&a->counters);
+	pthread_mutex_destroy(&a->lock);
 	free(a->requests);
 	free(a);
 }

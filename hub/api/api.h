@@ -23,7 +23,6 @@ struct weir_api_config {
 	struct weir_access *access;
 	struct weir_registry *registry;
 	struct weir_ingest *ingest;
-	struct weir_receive *receive;
 };
 
 /* All of config outlives it. */
@@ -31,6 +30,8 @@ int weir_api_start(const struct weir_api_config *config, struct weir_api **ret,
 		   struct weir_error *err);
 void weir_api_stop(struct weir_api **api);
 
+/* Who receives from the nodes, for metrics; NULL: nobody does. */
+void weir_api_receives(struct weir_api *api, struct weir_receive *receive);
 /* For weir_ingest_config.live: never waits for a reader. */
 void weir_api_flow(struct weir_api *api, const struct weir_hub_flow *flow, bool joined);
 /* Rights may have changed: live streams end, their readers sign in again. */

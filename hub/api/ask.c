@@ -306,13 +306,13 @@ static int complete(struct weir_ask *a, unsigned takes, uint64_t now, uint32_t m
 		return 0;
 	if (a->since && a->from)
 		return weir_error_set(err, EINVAL, "since: means nothing beside from");
+	if (!a->from) {
+		uint64_t back = a->since ?: RANGE_DEFAULT, end = a->to ?: now;
+
+		a->from = end > back ? end - back : 1;
+	}
 	if (!a->to)
 		a->to = now + CLOCKS_APART;
-	if (!a->from) {
-		uint64_t back = a->since ?: RANGE_DEFAULT;
-
-		a->from = now > back ? now - back : 1;
-	}
 	if (a->from >= a->to)
 		return weir_error_set(err, EINVAL, "to: is not later than from");
 	return 0;

@@ -26,10 +26,8 @@ static const struct {
 	[CONNECTIONS] = { "weir_flow_connections_total",
 			  "Connections that were allowed and began." },
 	[DENIED] = { "weir_flow_denied_total", "Attempts that were denied." },
-	[PACKETS] = { "weir_flow_packets_total",
-		      "Packets of connections that have ended, both directions." },
-	[BYTES] = { "weir_flow_bytes_total",
-		    "Bytes of connections that have ended, both directions." },
+	[PACKETS] = { "weir_flow_packets_total", "Packets, both directions." },
+	[BYTES] = { "weir_flow_bytes_total", "Bytes, both directions." },
 };
 
 struct series {
@@ -53,7 +51,16 @@ static const char *workload(const struct weir_record_peer *p, char *buf)
 {
 	if (!p->workload)
 		return NULL;
-	snprintf(buf, VALUE_MAX, "%.100s/%.150s", p->workload_kind ?: "", p->workload);
+	snprintf(buf, VALUE_MAX, "%.63s/%.63s/%.120s", p->namespace_ ?: "", p->workload_kind ?: "",
+		 p->workload);
+	return buf;
+}
+
+static const char *pod(const struct weir_record_peer *p, char *buf)
+{
+	if (!p->pod)
+		return NULL;
+	snprintf(buf, VALUE_MAX, "%.63s/%.180s", p->namespace_ ?: "", p->pod);
 	return buf;
 }
 
@@ -97,9 +104,9 @@ static const char *value_of(enum weir_dimension d, const struct weir_hub_flow *f
 	case WEIR_DIM_TO_WORKLOAD:
 		return workload(&r->dst, buf);
 	case WEIR_DIM_FROM_POD:
-		return r->src.pod;
+		return pod(&r->src, buf);
 	case WEIR_DIM_TO_POD:
-		return r->dst.pod;
+		return pod(&r->dst, buf);
 	case WEIR_DIM_FROM_ADDRESS:
 		return address(&r->src.addr, buf);
 	case WEIR_DIM_TO_ADDRESS:
@@ -168,9 +175,9 @@ void weir_counters_add(struct weir_counters *c, const struct weir_hub_flow *f)
 		counts[DENIED] += r->connections;
 	else
 		counts[CONNECTIONS] += r->type == WEIR_RECORD_OPEN;
-	if (r->type == WEIR_RECORD_END) {
-		counts[PACKETS] += r->packets[0] + r->packets[1];
-		counts[BYTES] += r->bytes[0] + r->bytes[1];
+	for (unsigned i = 0; i < 2; i++) {
+		counts[PACKETS] += r->packets[i] - r->counted_packets[i];
+		counts[BYTES] += r->bytes[i] - r->counted_bytes[i];
 	}
 	pthread_mutex_unlock(&c->lock);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What the files of the API share. */
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -20,8 +21,10 @@ struct weir_api {
 	struct weir_work *work;
 	struct weir_live *live;
 	struct weir_counters *counters; /* NULL: no flow metrics */
-	_Atomic uint64_t answers;	/* bytes that wait to be read by clients */
-	_Atomic uint64_t *requests;	/* [route][status class]; the last route: unknown paths */
+	pthread_mutex_t lock;		/* of receive */
+	struct weir_receive *receive;
+	_Atomic uint64_t answers;   /* bytes that wait to be read by clients */
+	_Atomic uint64_t *requests; /* [route][status class]; the last route: unknown paths */
 	_Atomic uint64_t questions, question_ns, cut; /* asked of the store */
 };
 

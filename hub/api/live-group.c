@@ -100,14 +100,12 @@ static int write_flow(struct weir_live_group *g, const struct weir_hub_flow *f)
 				      .second = f->second,
 				      .n_fields = g->ask.n_fields,
 				      .fields = g->ask.fields };
-	const char *node = f->nodes[WEIR_EGRESS] ?: f->nodes[WEIR_INGRESS];
-	char head[640];
+	char head[64];
 	int r;
 
 	if (g->events) {
 		snprintf(head, sizeof(head),
-			 "event: flow\nid: %.253s/%.253s/%" PRIu64 "\ndata: ", f->cluster ?: "",
-			 node ?: "", f->record.seq);
+			 "event: flow\nid: %" PRIu64 "\ndata: ", f->record.time);
 		put(g, head);
 	}
 	r = weir_flow_to_json(&f->record, &hub, &g->text);

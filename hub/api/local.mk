@@ -27,6 +27,7 @@ HUB_SOURCES += \
 	hub/api/rights.h \
 	hub/api/ring.c \
 	hub/api/ring.h \
+	hub/api/roles.c \
 	hub/api/routes.c \
 	hub/api/server.c \
 	hub/api/sums.c \
@@ -54,6 +55,18 @@ tests_unit_hub_api_routes_SOURCES = tests/unit/hub/api/routes.c
 tests_unit_hub_api_routes_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
 tests_unit_hub_api_live_SOURCES = tests/unit/hub/api/live.c
 tests_unit_hub_api_live_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
+
+if WEIR_HAVE_HUB
+if WEIR_HAVE_TESTS
+# A node without a kernel, and a hub for each test
+check_PROGRAMS += tests/hub/node
+tests_hub_node_SOURCES = tests/hub/node.c
+tests_hub_node_LDADD = $(LIBWEIR) $(CJSON_LIBS) $(MSGPACK_LIBS) $(ZMQ_LIBS)
+TESTS += tests/hub/api.py tests/hub/slow.py
+endif
+endif
+EXTRA_DIST += tests/hub/hubtest.py
+dist_check_SCRIPTS += tests/hub/api.py tests/hub/slow.py
 
 if WEIR_FUZZERS
 FUZZERS += tests/fuzz/params

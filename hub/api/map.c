@@ -108,6 +108,14 @@ static long vertex(struct drawing *d, const char *namespace_, const char *worklo
 	return (long)d->n_vertices - 1;
 }
 
+/* "Kind/name" of "namespace/Kind/name" */
+static const char *workload_of(const struct drawing *d, const char *value)
+{
+	const char *slash = value && !d->namespaces ? strchr(value, '/') : NULL;
+
+	return slash ? slash + 1 : NULL;
+}
+
 static int on_sum(void *data, const struct weir_sum *sum)
 {
 	struct drawing *d = data;
@@ -118,8 +126,8 @@ static int on_sum(void *data, const struct weir_sum *sum)
 		d->other = *sum;
 		return 0;
 	}
-	from = vertex(d, sum->values[0], d->namespaces ? NULL : sum->values[2]);
-	to = vertex(d, sum->values[1], d->namespaces ? NULL : sum->values[3]);
+	from = vertex(d, sum->values[0], workload_of(d, sum->values[2]));
+	to = vertex(d, sum->values[1], workload_of(d, sum->values[3]));
 	if (from < 0 || to < 0)
 		return -ENOMEM;
 	weir_json_open(&d->j, '{');

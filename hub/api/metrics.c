@@ -56,7 +56,10 @@ static void count_nodes(struct weir_registry *registry, struct snapshot *s)
 static void take(struct weir_api *api, struct snapshot *s)
 {
 	weir_ingest_stats(api->c.ingest, &s->ingest);
-	weir_receive_stats(api->c.receive, &s->receive);
+	pthread_mutex_lock(&api->lock);
+	if (api->receive)
+		weir_receive_stats(api->receive, &s->receive);
+	pthread_mutex_unlock(&api->lock);
 	api->c.store->ops->stats(api->c.store, &s->store);
 	weir_live_stats(api->live, &s->live);
 	count_nodes(api->c.registry, s);

@@ -210,7 +210,11 @@ static int sign_in(struct weir_request *r)
 
 	if (code == 0)
 		return 0;
-	weir_request_problem_status(r, code == -EACCES ? 401 : 503, err.text);
+	weir_request_problem_status(r,
+				    code == -EACCES  ? 401
+				    : code == -EBUSY ? 429
+						     : 503,
+				    err.text);
 	return code;
 }
 

@@ -65,10 +65,16 @@ int weir_hub_config_check(const struct weir_hub_config *config, struct weir_erro
 struct sockaddr_storage;
 int weir_hub_sockaddr(const char *text, struct sockaddr_storage *ret);
 
-enum weir_hub_asked { WEIR_HUB_RUN, WEIR_HUB_HELP, WEIR_HUB_VERSION, WEIR_HUB_CHECK };
+enum weir_hub_asked {
+	WEIR_HUB_RUN,
+	WEIR_HUB_CHECK,
+	WEIR_HUB_HELP,
+	WEIR_HUB_MAKE_TOKEN,
+	WEIR_HUB_VERSION
+};
 
 struct weir_hub_options {
-	struct weir_hub_config *config; /* complete; NULL for HELP and VERSION */
+	struct weir_hub_config *config; /* complete; NULL but for RUN and CHECK */
 	enum weir_hub_asked asked;
 };
 

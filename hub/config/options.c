@@ -7,11 +7,13 @@
 
 #define CONFIG_DEFAULT WEIR_SYSCONFDIR "/hub.yaml"
 
-enum { OPT_CONFIG = 'c', OPT_HELP = 'h', OPT_VERSION = 'V', OPT_CHECK = 256 };
+enum { OPT_CONFIG = 'c', OPT_HELP = 'h', OPT_VERSION = 'V', OPT_CHECK = 256, OPT_TOKEN };
 
 static const struct weir_config_word words[] = {
 	{ "config", "FILE", "hub.yaml(5) to read [" CONFIG_DEFAULT "]", OPT_CONFIG },
 	{ "check-config", NULL, "read the configuration, say what is wrong, end", OPT_CHECK },
+	{ "make-token", NULL, "print a new static token, and its hash for access.yaml, end",
+	  OPT_TOKEN },
 	{ "help", NULL, "this text", OPT_HELP },
 	{ "version", NULL, "version and features", OPT_VERSION },
 	{ .name = NULL },
@@ -54,6 +56,9 @@ static void on_word(void *data, int id, const char *value)
 	case OPT_CHECK:
 		a->what = WEIR_HUB_CHECK;
 		break;
+	case OPT_TOKEN:
+		a->what = WEIR_HUB_MAKE_TOKEN;
+		break;
 	}
 }
 
@@ -85,7 +90,7 @@ int weir_hub_options_parse(int argc, char **argv, struct weir_hub_options *ret,
 	struct weir_hub_options options = { .config = NULL };
 	int r = weir_config_words(&line, argc, argv, on_word, &a, err);
 
-	if (r == 0 && a.what != WEIR_HUB_HELP && a.what != WEIR_HUB_VERSION)
+	if (r == 0 && (a.what == WEIR_HUB_RUN || a.what == WEIR_HUB_CHECK))
 		r = configure(argc, argv, a.file, &options.config, err);
 	if (r < 0)
 		return r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sd_notify(3), and the watchdog: fed by the event loop, so that a loop that
- * hangs is noticed. Called by main.c. */
-#include "daemon/systemd.h"
+ * hangs is noticed. Called by the main.c of each daemon. */
+#include "weir/systemd.h"
 
 #include "config.h"
 

@@ -176,7 +176,8 @@ static void side(struct out *o, const char *name, const struct weir_record_side 
 
 static void head(struct out *o, const struct weir_record *r, const char *node)
 {
-	number(o, "seq", r->seq);
+	if (r->seq || !o->hub) /* the hub hides it from those whose node it is not */
+		number(o, "seq", r->seq);
 	number(o, "time", r->time);
 	if (r->start)
 		number(o, "start", r->start);

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Those who ask and do not read: 1,000 live streams, and large answers. They cost nobody else
+anything: flows are stored as fast, others hear them, the hub's memory stays bounded; and each
+knows exactly how many flows it has lost."""
+import os
+import re
+import resource
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import api  # noqa: E402
+from hubtest import Hub, main, token_of, wait_for  # noqa: E402
+
+CLIENTS = int(os.environ.get("WEIR_SLOW_CLIENTS", "1000"))
+FLOWS = int(os.environ.get("WEIR_SLOW_FLOWS", "6000"))
+QUEUE = 500
+HUB = None
+STORED = 0
+
+
+def resident():
+    with open(f"/proc/{HUB.process.pid}/statm") as f:
+        return int(f.read().split()[1]) * resource.getpagesize()
+
+
+def open_stream(who, path, buffer=4096):
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    s.connect(("127.0.0.1", HUB.port))
+    s.sendall(f"GET {path} HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {token_of(who)}\r\n"
+              f"Accept: application/x-ndjson\r\n\r\n".encode())
+    return s
+
+
+def open_live():
+    """One after another, as each signs in: the hub's queue has a bound, too."""
+    s = open_stream("admin", "/v1/flows/live")
+    head = s.recv(15)
+    assert head == b"HTTP/1.1 200 OK", head
+    return s
+
+
+def read_rest(s):
+    """Until nothing has come for a while: flows heard, flows lost."""
+    text = b""
+    s.settimeout(1)
+    try:
+        while True:
+            piece = s.recv(1 << 16)
+            if not piece:
+                break
+            text += piece
+    except TimeoutError:
+        pass
+    body = re.sub(rb"\r\n[0-9a-f]+\r\n", b"", text.split(b"\r\n\r\n", 1)[1])
+    return (len(re.findall(rb'"type":"', body)),
+            sum(map(int, re.findall(rb'"lost":(\d+)}', body))))
+
+
+def send(flows):
+    global STORED
+    started = time.monotonic()
+    HUB.nodes[0].send(flows)
+    STORED += len(flows)
+    return time.monotonic() - started
+
+
+def test_live_streams():
+    flows = api.random_flows(FLOWS, 3)
+    alone = min(send(flows) for _ in range(2))
+    before = resident()
+    slow = [open_live() for _ in range(CLIENTS)]
+    wait_for("all streams are there",
+             lambda: HUB.metrics()["weir_hub_live_clients"] == CLIENTS, 60)
+    api.HUB = HUB
+    quick = api.Live("admin", "verdict=denied&fields=verdict", ndjson=True)
+    together = min(send(flows) for _ in range(2))
+    want = 2 * sum(f["verdict"] == "denied" for f in flows)
+    wait_for("a quick reader hears of all", lambda: len(quick.flows) + sum(
+        f.get("lost", 0) for f in quick.flows) >= want)
+    grown = resident() - before
+    print(f"{FLOWS} flows stored in {alone:.2f} s alone, {together:.2f} s beside {CLIENTS} slow "
+          f"readers; {grown >> 20} MiB more")
+    assert together < 3 * alone + 1, "slow readers slow the nodes down"
+    # a connection of libmicrohttpd has 32 KiB of its own (limits.uri)
+    assert grown < CLIENTS * 80 * 1024 + (64 << 20), f"{grown} bytes more"
+    # what fits into its queue it hears, and soon
+    lost = sum(f.get("lost", 0) for f in quick.flows)
+    for burst in range(10):
+        send(flows[:QUEUE])
+        want += sum(f["verdict"] == "denied" for f in flows[:QUEUE])
+        wait_for("a quick reader hears of a burst",
+                 lambda: sum(f.get("lost", 1) for f in quick.flows) >= want, 5)
+    assert sum(f.get("lost", 0) for f in quick.flows) == lost
+    for s in slow[:20]:
+        heard, lost = read_rest(s)
+        assert heard + lost == 2 * FLOWS + 10 * QUEUE, (heard, lost)
+        assert lost > 0, "the queue has no bound"
+    for s in slow:
+        s.close()
+    quick.c.sock.close()
+    wait_for("nobody is there any more",
+             lambda: HUB.metrics()["weir_hub_live_clients"] == 0, 60)
+
+
+def test_large_answers():
+    path = f"/v1/flows?since=1h&limit={4 * FLOWS}"
+    one = len(HUB.get("admin", "/v1/flows", since="1h", limit=4 * FLOWS).text)
+    before = resident()
+    slow = [open_stream("admin", path) for _ in range(60)]
+    wait_for("answers wait", lambda: HUB.metrics()["weir_hub_answers_bytes"] > 16 << 20)
+    # another's question is refused, not kept waiting, and never costs memory
+    a = wait_for("a refusal", lambda: refused(HUB.get("admin", "/v1/me")))
+    assert a.headers["retry-after"] == "1"
+    grown = resident() - before
+    print(f"{one >> 10} KiB an answer, 60 asked, {grown >> 20} MiB more")
+    assert grown < (16 << 20) * 2 + 8 * one, f"{grown} bytes more"
+    wait_for("who does not read is cut off",
+             lambda: HUB.metrics()["weir_hub_answers_bytes"] == 0, 30)
+    assert HUB.get("admin", "/v1/me").status == 200
+    for s in slow:
+        s.close()
+
+
+def refused(answer):
+    return answer if answer.status == 503 else None
+
+
+def test_stalled_requests():
+    """Half a request holds a connection no longer than limits.idle."""
+    stalled = []
+    for _ in range(50):
+        s = socket.create_connection(("127.0.0.1", HUB.port))
+        s.sendall(b"GET /v1/flows HTTP/1.1\r\nHost: h")
+        stalled.append(s)
+    assert HUB.get("admin", "/v1/me").status == 200
+    for s in stalled:
+        s.settimeout(15)
+        while s.recv(4096):
+            pass
+        s.close()
+
+
+if __name__ == "__main__":
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < CLIENTS + 200:
+        print(f"skip: needs {CLIENTS + 200} open files, the limit is {hard}")
+        sys.exit(77)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, CLIENTS + 200), hard))
+    with Hub(live_queue=QUEUE, limits_answers="16MiB", limits_idle="4s",
+             query_max_limit=4 * FLOWS) as HUB:
+        HUB.node("c1", "n1")
+        main([test_live_streams, test_large_answers, test_stalled_requests])
