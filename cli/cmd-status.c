@@ -216,6 +216,28 @@ static void print_flows(const struct weirctl *ctl, const cJSON *result)
 	putchar('\n');
 }
 
+static void print_hub(const struct weirctl *ctl, const cJSON *result)
+{
+	const cJSON *hub = weirctl_member(result, "hub");
+	bool connected = !strcmp(weirctl_text(hub, "state"), "connected");
+
+	if (!weirctl_true(hub, "configured"))
+		return;
+	line(ctl, "hub");
+	printf("%s%s%s %s, %.0f records wait",
+	       weirctl_style(ctl, connected ? WEIRCTL_GOOD : WEIRCTL_BAD),
+	       weirctl_text(hub, "state"), weirctl_style(ctl, WEIRCTL_PLAIN),
+	       weirctl_text(hub, "address"), weirctl_number(hub, "waiting"));
+	if (weirctl_number(hub, "lost") > 0)
+		printf(", %s%.0f lost%s", weirctl_style(ctl, WEIRCTL_BAD),
+		       weirctl_number(hub, "lost"), weirctl_style(ctl, WEIRCTL_PLAIN));
+	putchar('\n');
+	if (*weirctl_text(hub, "error")) {
+		line(ctl, "");
+		bad(ctl, weirctl_text(hub, "error"));
+	}
+}
+
 static void print(const struct weirctl *ctl, const cJSON *result)
 {
 	print_head(ctl, result);
@@ -225,6 +247,7 @@ static void print(const struct weirctl *ctl, const cJSON *result)
 	print_endpoints(ctl, result);
 	print_guards(ctl, result);
 	print_flows(ctl, result);
+	print_hub(ctl, result);
 }
 
 int weirctl_status(struct weirctl *ctl, struct weir_error *err)

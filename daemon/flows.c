@@ -10,86 +10,13 @@
 
 #include "backends/flow/kernel.h"
 #include "daemon/flow/rejudge.h"
+#include "daemon/hub/hub.h"
 #include "daemon/numbers.h"
 #include "daemon/parts.h"
 #include "daemon/report/report.h"
 #include "daemon/weird.h"
 #include "weir/cleanup.h"
 #include "weir/log.h"
-
-/* Numbers reserved ahead, and how often it is looked whether they suffice: a
- * node would have to make four million records a second to get past. */
-#define AHEAD	 (8ull * 1000 * 1000)
-#define EVERY_MS 1000
-
-struct weird_numbering {
-	uv_timer_t timer;
-	struct weird *d;
-	char path[4096];
-	uint64_t seq, batch; /* reserved: all in use are below */
-};
-
-static int reserve(struct weird_numbering *n, uint64_t seq, uint64_t batch, struct weir_error *err)
-{
-	int r = weir_numbers_save(n->path, n->d->boot, seq + AHEAD, batch + AHEAD, false, err);
-
-	if (r == 0) {
-		n->seq = seq + AHEAD;
-		n->batch = batch + AHEAD;
-	}
-	return r;
-}
-
-static void on_timer(uv_timer_t *timer)
-{
-	struct weird_numbering *n = timer->data;
-	struct weir_publish_stats stats;
-	struct weir_error err;
-
-	weir_publisher_stats(n->d->publisher, &stats);
-	if (stats.next_seq + AHEAD / 2 < n->seq && stats.next_batch + AHEAD / 2 < n->batch)
-		return;
-	if (reserve(n, stats.next_seq, stats.next_batch, &err) < 0)
-		weir_log(WEIR_LOG_ERROR, "numbers of flow records cannot be reserved", "error",
-			 err.text, NULL);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-	free(handle->data);
-}
-
-static int open_numbering(struct weird *d, struct weir_numbers *ret, struct weir_error *err)
-{
-	struct weird_numbering *n = calloc(1, sizeof(*n));
-	int r;
-
-	if (!n)
-		return weir_error_errno(err, ENOMEM, "numbering");
-	n->d = d;
-	snprintf(n->path, sizeof(n->path), "%s/flows.state", d->config->run_dir);
-	weir_numbers_load(n->path, d->boot, ret);
-	r = reserve(n, ret->seq, ret->batch, err);
-	if (r < 0) {
-		free(n);
-		return r;
-	}
-	uv_timer_init(d->loop, &n->timer);
-	n->timer.data = n;
-	d->numbering = n;
-	return 0;
-}
-
-static void close_numbering(struct weird *d, const struct weir_publish_stats *last)
-{
-	struct weird_numbering *n = weir_take(d->numbering);
-
-	if (!n)
-		return;
-	if (last)
-		weir_numbers_save(n->path, d->boot, last->next_seq, last->next_batch, true, NULL);
-	uv_close((uv_handle_t *)&n->timer, on_closed);
-}
 
 /* Said to subscribers: what lies between the numbers they saw and the next
  * ones may have been records of a weird that was killed, or nothing. */
@@ -107,7 +34,12 @@ static void explain_hole(struct weird *d)
 	weir_publisher_add(d->publisher, &gap);
 }
 
-static int open_publisher(struct weird *d, const struct weir_numbers *first, struct weir_error *err)
+static void on_batch(void *data, struct weir_kept *batch)
+{
+	weir_hub_offer(data, batch);
+}
+
+static int open_publisher(struct weird *d, struct weir_error *err)
 {
 	const struct weir_config *c = d->config;
 	size_t n = c->flows.publish.n + c->flows.connect.n;
@@ -123,8 +55,9 @@ static int open_publisher(struct weird *d, const struct weir_numbers *first, str
 		.batch_ms = c->flows.batch_ms,
 		.queue = c->flows.queue,
 		.history = c->flows.history,
-		.first_seq = first->seq,
-		.first_batch = first->batch,
+		.numbers = d->numbers,
+		.on_batch = d->hub ? on_batch : NULL,
+		.data = d->hub,
 	};
 
 	if (!endpoints)
@@ -188,33 +121,39 @@ static void set_up_conntrack(struct weird *d)
 	}
 }
 
+/* Flow records are made and published, whether the hub can be talked to or not. */
+static void open_hub(struct weird *d)
+{
+	struct weir_error err;
+
+	if (weir_hub_start(d->config, d->boot, d->numbers->seq, &d->hub, &err) < 0)
+		weir_log(WEIR_LOG_ERROR, "nothing is sent to the hub", "error", err.text, NULL);
+}
+
 int weird_flows_open(struct weird *d, struct weir_error *err)
 {
-	struct weir_numbers first;
+	char path[4096];
+	bool hole = false;
 	int r;
 
 	set_up_conntrack(d);
-	r = open_numbering(d, &first, err);
-	if (r == 0)
-		r = open_publisher(d, &first, err);
+	snprintf(path, sizeof(path), "%s/flows.state", d->config->run_dir);
+	r = weir_numbers_open(path, d->boot, &d->numbers, &hole, err);
 	if (r < 0)
 		return r;
-	if (first.hole)
+	open_hub(d);
+	r = open_publisher(d, err);
+	if (r < 0)
+		return r;
+	if (hole)
 		explain_hole(d);
-	uv_timer_start(&d->numbering->timer, on_timer, EVERY_MS, EVERY_MS);
 	return open_pipeline(d, err);
 }
 
 void weird_flows_close(struct weird *d)
 {
-	struct weir_publish_stats last;
-	bool known = d->publisher != NULL;
-
 	weir_pipeline_stop(&d->pipeline);
-	if (known) {
-		weir_publisher_flush(d->publisher);
-		weir_publisher_stats(d->publisher, &last);
-	}
 	weir_publisher_free(&d->publisher, 200);
-	close_numbering(d, known ? &last : NULL);
+	weir_hub_stop(&d->hub, d->numbers ? d->numbers->seq : 0);
+	weir_numbers_close(&d->numbers);
 }

@@ -91,6 +91,16 @@ daemon_libweird_a_SOURCES = \
 	daemon/http/http.h \
 	daemon/http/metrics.c \
 	daemon/http/policies.c \
+	daemon/hub/ends.c \
+	daemon/hub/hub.c \
+	daemon/hub/hub.h \
+	daemon/hub/internal.h \
+	daemon/hub/peer.c \
+	daemon/hub/segment.c \
+	daemon/hub/session.c \
+	daemon/hub/socket.c \
+	daemon/hub/spool.c \
+	daemon/hub/spool.h \
 	daemon/kube/backoff.c \
 	daemon/kube/backoff.h \
 	daemon/kube/base64.c \
@@ -130,6 +140,7 @@ daemon_libweird_a_SOURCES = \
 	daemon/parts.h \
 	daemon/publish/auth.c \
 	daemon/publish/internal.h \
+	daemon/publish/kept.h \
 	daemon/publish/publish.c \
 	daemon/publish/publish.h \
 	daemon/publish/socket.c \

@@ -49,8 +49,8 @@ static int purge_kernel(const struct weird *d, struct weir_error *err)
 /* Whether weird writes files of that name; what others put there stays. */
 static bool is_ours(const char *name)
 {
-	static const char *const suffixes[] = { ".json",  ".broken", ".new",
-						".state", ".sock",   ".good" };
+	static const char *const suffixes[] = { ".json", ".broken", ".new",  ".state", ".sock",
+						".good", ".key",    ".peer", ".ends",  ".spool" };
 	size_t len = strlen(name);
 
 	for (size_t i = 0; i < WEIR_ARRAY_SIZE(suffixes); i++) {
@@ -95,7 +95,7 @@ static int purge_chain(const char *dir, struct weir_error *err)
 int weird_purge(struct weird *d, struct weir_error *err)
 {
 	char path[4096];
-	int chain, kernel, endpoints, good, state, run;
+	int chain, kernel, endpoints, good, spool, state, run;
 
 	if (is_answering(d->config->rpc))
 		return weir_error_set(err, EBUSY, "weird is running (%s answers): stop it first",
@@ -107,12 +107,14 @@ int weird_purge(struct weird *d, struct weir_error *err)
 	endpoints = purge_folder(path, err);
 	snprintf(path, sizeof(path), "%s/last-good", d->config->state_dir);
 	good = purge_folder(path, err);
+	spool = *d->config->hub.spool.path ? purge_folder(d->config->hub.spool.path, err) : 0;
 	state = purge_folder(d->config->state_dir, err);
 	run = purge_folder(d->config->run_dir, err);
 	return chain	   ? chain
 	       : kernel	   ? kernel
 	       : endpoints ? endpoints
 	       : good	   ? good
+	       : spool	   ? spool
 	       : state	   ? state
 			   : run;
 }

@@ -24,7 +24,7 @@ struct weir_rejudge;	 /* daemon/flow/rejudge.h */
 struct weir_http;	 /* daemon/http/http.h */
 struct weir_node_addrs;	 /* daemon/node/addrs.h */
 struct weir_link_watch;	 /* daemon/node/linkwatch.h */
-struct weird_numbering;	 /* daemon/flows.c */
+struct weir_hub;	 /* daemon/hub/hub.h */
 struct weir_keeper;	 /* daemon/chain/chain.h */
 struct weir_cni_pending; /* daemon/cni/pending.c */
 struct weir_simulation;	 /* daemon/simulate/simulate.h */
@@ -51,7 +51,8 @@ struct weird {
 	struct weir_link_watch *link_watch;
 	struct weir_cni_pending *pending;   /* ADDs that wait for their pod */
 	struct weir_simulation *simulation; /* the one that runs; else NULL */
-	struct weird_numbering *numbering;  /* of flow records */
+	struct weir_numbers *numbers;	    /* of flow records */
+	struct weir_hub *hub;		    /* NULL: none to report to */
 	int64_t started;		    /* seconds since the epoch */
 	char boot[40];			    /* boot id of the node */
 	bool isolate_unknown; /* nothing passes from and to endpoints the source does not know */

@@ -73,6 +73,18 @@ struct weir_config {
 		char *curve_clients;	  /* folder, "" for none */
 		unsigned conntrack;	  /* weir_config_setting */
 	} flows;
+	struct {
+		char *address;	  /* of the hub, "": as the token says */
+		char *listen;	  /* where the hub connects to us, "": we to it */
+		char *token_file; /* "" for none */
+		char *server_key; /* Z85, "": as the token says */
+		char *key_file;	  /* "": hub.key of state_dir */
+		uint64_t window;  /* bytes */
+		struct {
+			uint64_t memory, disk; /* bytes */
+			char *path;	       /* folder, "": memory only */
+		} spool;
+	} hub;
 };
 
 extern const struct weir_config_table weir_config_table;

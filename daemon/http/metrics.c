@@ -16,6 +16,7 @@
 #include "daemon/dns/dns.h"
 #include "daemon/flow/rejudge.h"
 #include "daemon/http/http.h"
+#include "daemon/hub/hub.h"
 #include "daemon/reconcile/coverage.h"
 #include "daemon/reconcile/interfaces.h"
 #include "daemon/reconcile/reconcile.h"
@@ -33,6 +34,7 @@ struct snapshot {
 	struct weir_pipeline_stats flows;
 	struct weir_rejudge_stats rejudge;
 	struct weir_publish_stats publish;
+	struct weir_hub_status hub;
 	struct weir_dns_stats dns;
 	uint64_t unmanaged[WEIR_UNCOVERED_MAX];
 	struct weir_interface_counts interfaces;
@@ -163,6 +165,15 @@ static const struct metric metrics[] = {
 	NUMBER("weir_publish_dropped_messages_total", COUNTER, publish.dropped_messages, "Messages that could not be made or handed to ZeroMQ. What a slow subscriber's queue drops only the subscriber can count."),
 	NUMBER("weir_publish_gaps_total", COUNTER, publish.gaps, "Gap records published."),
 	NUMBER("weir_publish_subscribers", GAUGE, publish.subscribers, "Subscribers now."),
+	NUMBER("weir_hub_connected", GAUGE, hub.connected, "1 while the hub takes this node's records."),
+	NUMBER("weir_hub_connects_total", COUNTER, hub.connects, "Times that the hub has let this node in."),
+	NUMBER("weir_hub_waiting_records", GAUGE, hub.waiting, "Records that the hub has not stored yet."),
+	NUMBER("weir_hub_acknowledged_records_total", COUNTER, hub.acknowledged, "Records that the hub has stored."),
+	NUMBER("weir_hub_lost_records_total", COUNTER, hub.lost, "Records that left the spool before the hub had stored them."),
+	NUMBER("weir_hub_sent_batches_total", COUNTER, hub.sent, "Batches sent to the hub, those sent again counted again."),
+	NUMBER("weir_hub_sent_bytes_total", COUNTER, hub.sent_bytes, "Their bytes."),
+	NUMBER("weir_hub_spool_memory_bytes", GAUGE, hub.memory, "Batches for the hub in memory."),
+	NUMBER("weir_hub_spool_disk_bytes", GAUGE, hub.disk, "Files of hub.spool.path."),
 	NUMBER("weir_dns_resolvers", GAUGE, dns.resolvers, "Addresses and prefixes whose DNS answers are believed; 0 while no policy names a domain."),
 	NUMBER("weir_dns_answers_total", COUNTER, dns.answers, "DNS answers to pods that were read."),
 	NUMBER("weir_dns_learned_total", COUNTER, dns.learned, "Answers that told addresses of a name that a policy asks for."),
@@ -216,6 +227,8 @@ static void take_snapshot(struct weird *d, struct snapshot *ret)
 		weir_pipeline_stats(d->pipeline, &ret->flows);
 	if (d->publisher)
 		weir_publisher_stats(d->publisher, &ret->publish);
+	if (d->hub)
+		weir_hub_status(d->hub, &ret->hub);
 	ret->uptime = (uint64_t)(time(NULL) - d->started);
 	ret->resident = resident_bytes();
 }

@@ -18,33 +18,31 @@
 #include <zmq.h>
 
 #include "daemon/publish/internal.h"
+#include "daemon/publish/kept.h"
 #include "weir/cleanup.h"
 
 #define BEAT_MS	    1000
+#define BATCH_BYTES (1u << 20) /* far below what a hub takes (weir/link.h) */
 #define TOPIC_MAX   320
 #define WAITING_MAX 4u /* batches' worth of records that wait for memory */
 #define MS_NS	    1000000ull
-
-struct kept { /* shared by history and libzmq's queues */
-	struct kept *next;
-	uint8_t *bytes;
-	size_t len;
-	atomic_uint refs;
-};
 
 struct weir_publisher {
 	void *context, *socket;
 	char *node, *boot;
 	struct weir_batch_encoder *encoder;
-	struct weir_topics prefixes, numbers;
+	struct weir_topics prefixes, counters;
 	struct weir_json_buffer json;
 	struct weir_auth auth;
 	unsigned batch_records, batch_ms;
 	size_t history_max, history_bytes;
 	uint64_t opened, last_sent; /* monotonic ms: first record of the batch; last batch */
 	pthread_mutex_t lock;	    /* of the history */
-	struct kept *oldest, **newest;
-	_Atomic uint64_t records, batches, bytes, dropped, gaps, subscribers, next_seq, next_batch;
+	struct weir_kept *oldest, **newest;
+	struct weir_numbers own, *numbers; /* own: when nobody gave us some */
+	void (*on_batch)(void *data, struct weir_kept *batch);
+	void *data;
+	_Atomic uint64_t records, batches, bytes, dropped, gaps, subscribers;
 };
 
 static uint64_t now_ns(clockid_t id)
@@ -55,14 +53,17 @@ static uint64_t now_ns(clockid_t id)
 	return (uint64_t)t.tv_sec * 1000 * MS_NS + (uint64_t)t.tv_nsec;
 }
 
-static void unref(void *bytes, void *hint)
+void weir_kept_unref(struct weir_kept *k)
 {
-	struct kept *k = hint;
-
 	if (atomic_fetch_sub(&k->refs, 1) > 1)
 		return;
 	free(k->bytes);
 	free(k);
+}
+
+static void unref(void *bytes, void *hint)
+{
+	weir_kept_unref(hint);
 }
 
 static int open_socket(struct weir_publisher *p, const struct weir_publish_config *c,
@@ -100,8 +101,10 @@ int weir_publisher_new(const struct weir_publish_config *c, struct weir_publishe
 	p->batch_records = c->batch_records ? c->batch_records : 1000;
 	p->batch_ms = c->batch_ms ? c->batch_ms : 100;
 	p->history_max = c->history;
-	p->next_seq = c->first_seq ? c->first_seq : 1;
-	p->next_batch = c->first_batch ? c->first_batch : 1;
+	p->own.seq = p->own.batch = 1;
+	p->numbers = c->numbers ? c->numbers : &p->own;
+	p->on_batch = c->on_batch;
+	p->data = c->data;
 	p->last_sent = now_ns(CLOCK_MONOTONIC) / MS_NS;
 	r = p->node && p->boot ? weir_batch_encoder_new(&p->encoder) : -ENOMEM;
 	r = r < 0 ? weir_error_errno(err, ENOMEM, "publisher") : open_socket(p, c, err);
@@ -113,9 +116,9 @@ int weir_publisher_new(const struct weir_publish_config *c, struct weir_publishe
 	return 0;
 }
 
-static void remember(struct weir_publisher *p, struct kept *k)
+static void remember(struct weir_publisher *p, struct weir_kept *k)
 {
-	struct kept *old;
+	struct weir_kept *old;
 
 	pthread_mutex_lock(&p->lock);
 	atomic_fetch_add(&k->refs, 1);
@@ -133,7 +136,7 @@ static void remember(struct weir_publisher *p, struct kept *k)
 }
 
 /* Takes over a reference of k. */
-static void send_batch(struct weir_publisher *p, struct kept *k)
+static void send_batch(struct weir_publisher *p, struct weir_kept *k)
 {
 	zmq_msg_t msg;
 
@@ -154,23 +157,27 @@ static int close_batch(struct weir_publisher *p)
 {
 	struct weir_batch_header h = { .node = p->node,
 				       .boot = p->boot,
-				       .batch = p->next_batch,
-				       .first_seq = p->next_seq,
+				       .batch = p->numbers->batch,
+				       .first_seq = p->numbers->seq,
 				       .time = now_ns(CLOCK_REALTIME) };
-	struct kept *k = calloc(1, sizeof(*k));
-	bool empty = !weir_batch_records(p->encoder);
+	struct weir_kept *k = calloc(1, sizeof(*k));
+	uint32_t n = (uint32_t)weir_batch_records(p->encoder);
 
 	if (!k || weir_batch_finish(p->encoder, &h, &k->bytes, &k->len) < 0) {
 		free(k);
 		return -ENOMEM;
 	}
 	k->refs = 1;
-	p->next_batch++;
+	k->first_seq = h.first_seq - n;
+	k->records = n;
+	p->numbers->batch++;
 	p->batches++;
 	p->bytes += k->len;
 	p->last_sent = now_ns(CLOCK_MONOTONIC) / MS_NS;
-	if (!empty)
+	if (n)
 		remember(p, k);
+	if (p->on_batch)
+		p->on_batch(p->data, k);
 	send_batch(p, k);
 	return 0;
 }
@@ -183,7 +190,7 @@ static void send_json(struct weir_publisher *p, const struct weir_record *r, con
 
 	if (!weir_topics_match(&p->prefixes, topic))
 		return;
-	len = snprintf(number, sizeof(number), "%" PRIu64, weir_topics_next(&p->numbers, topic));
+	len = snprintf(number, sizeof(number), "%" PRIu64, weir_topics_next(&p->counters, topic));
 	if (!p->json.len && weir_record_to_json(r, p->node, &p->json) < 0) {
 		p->dropped++;
 		return;
@@ -236,18 +243,18 @@ int weir_publisher_add(struct weir_publisher *p, struct weir_record *record)
 
 	if (n >= p->batch_records * WAITING_MAX)
 		return -ENOBUFS;
-	record->seq = p->next_seq;
+	record->seq = p->numbers->seq;
 	r = weir_batch_add(p->encoder, record);
 	if (r < 0)
 		return r;
-	p->next_seq++;
+	p->numbers->seq++;
 	p->records++;
 	p->gaps += record->type == WEIR_RECORD_GAP;
 	if (!n)
 		p->opened = now_ns(CLOCK_MONOTONIC) / MS_NS;
 	if (p->prefixes.n)
 		send_to_namespaces(p, record);
-	if (n + 1 >= p->batch_records)
+	if (n + 1 >= p->batch_records || weir_batch_bytes(p->encoder) >= BATCH_BYTES)
 		close_batch(p); /* without memory: tried again by process */
 	return 0;
 }
@@ -299,17 +306,17 @@ int weir_publisher_flush(struct weir_publisher *p)
 }
 
 /* References to all batches, so that decoding holds no lock. */
-static int snapshot(struct weir_publisher *p, struct kept ***ret, size_t *ret_n)
+static int snapshot(struct weir_publisher *p, struct weir_kept ***ret, size_t *ret_n)
 {
-	struct kept **all;
+	struct weir_kept **all;
 	size_t n = 0;
 
 	pthread_mutex_lock(&p->lock);
-	for (struct kept *k = p->oldest; k; k = k->next)
+	for (struct weir_kept *k = p->oldest; k; k = k->next)
 		n++;
-	all = calloc(n + 1, sizeof(struct kept *));
+	all = calloc(n + 1, sizeof(struct weir_kept *));
 	n = 0;
-	for (struct kept *k = p->oldest; all && k; k = k->next) {
+	for (struct weir_kept *k = p->oldest; all && k; k = k->next) {
 		atomic_fetch_add(&k->refs, 1);
 		all[n++] = k;
 	}
@@ -323,7 +330,7 @@ int weir_publisher_history(struct weir_publisher *p,
 			   int (*fn)(void *data, const struct weir_record *record), void *data)
 {
 	struct weir_batch_header header;
-	struct kept **all;
+	struct weir_kept **all;
 	size_t n;
 	int r = snapshot(p, &all, &n);
 
@@ -345,15 +352,15 @@ void weir_publisher_stats(struct weir_publisher *p, struct weir_publish_stats *r
 		.dropped_messages = p->dropped,
 		.gaps = p->gaps,
 		.subscribers = p->subscribers,
-		.next_seq = p->next_seq,
-		.next_batch = p->next_batch,
+		.next_seq = p->numbers->seq,
+		.next_batch = p->numbers->batch,
 	};
 }
 
 void weir_publisher_free(struct weir_publisher **publisher, int linger_ms)
 {
 	struct weir_publisher *p = weir_take(*publisher);
-	struct kept *k;
+	struct weir_kept *k;
 
 	if (!p)
 		return;
@@ -372,7 +379,7 @@ void weir_publisher_free(struct weir_publisher **publisher, int linger_ms)
 	}
 	weir_batch_encoder_free(&p->encoder);
 	weir_topics_free(&p->prefixes);
-	weir_topics_free(&p->numbers);
+	weir_topics_free(&p->counters);
 	weir_json_buffer_free(&p->json);
 	pthread_mutex_destroy(&p->lock);
 	free(p->node);

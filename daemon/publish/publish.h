@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/numbers.h"
+#include "daemon/publish/kept.h"
 #include "weir/error.h"
 #include "weir/record.h"
 #include "weir/wire.h"
@@ -30,8 +32,11 @@ struct weir_publish_config {
 	unsigned batch_ms;	       /* or after so long (100) */
 	uint32_t queue;		       /* messages queued per subscriber (ZMQ_SNDHWM) */
 	size_t history;		       /* bytes of encoded batches kept for weirctl flows */
-	uint64_t first_seq,
-		first_batch; /* go on from there (state of an earlier process); 0: from 1 */
+	struct weir_numbers *numbers;  /* go on from there, and count up there; NULL: from 1 */
+	/* Each batch as it is closed, also those without records, from the flow thread: it must
+	 * not wait. May be kept by reference. NULL: nobody wants them. */
+	void (*on_batch)(void *data, struct weir_kept *batch);
+	void *data;
 };
 
 int weir_publisher_new(const struct weir_publish_config *config, struct weir_publisher **ret,

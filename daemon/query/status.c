@@ -14,6 +14,7 @@
 #include "config.h"
 #include "daemon/chain/chain.h"
 #include "daemon/cluster/cluster.h"
+#include "daemon/hub/hub.h"
 #include "daemon/reconcile/coverage.h"
 #include "daemon/reconcile/reconcile.h"
 #include "daemon/source/source.h"
@@ -195,6 +196,26 @@ static void add_publisher(const struct weird *d, cJSON *result)
 	add_number(object, "subscribers", stats.subscribers);
 }
 
+static void add_hub(const struct weird *d, cJSON *result)
+{
+	cJSON *object = cJSON_AddObjectToObject(result, "hub");
+	struct weir_hub_status s = { .state = WEIR_HUB_UNCONFIGURED };
+
+	cJSON_AddBoolToObject(object, "configured", d->hub != NULL);
+	if (!d->hub)
+		return;
+	weir_hub_status(d->hub, &s);
+	cJSON_AddStringToObject(object, "state", weir_hub_state_name(s.state));
+	cJSON_AddStringToObject(object, "address", s.address);
+	weir_query_add_text(object, "cluster", *s.cluster ? s.cluster : NULL);
+	weir_query_add_text(object, "error", *s.error ? s.error : NULL);
+	add_number(object, "waiting", s.waiting);
+	add_number(object, "memory", s.memory);
+	add_number(object, "disk", s.disk);
+	add_number(object, "acknowledged", s.acknowledged);
+	add_number(object, "lost", s.lost);
+}
+
 void weir_query_status(struct weird *d, const cJSON *params, struct weir_rpc_reply *reply)
 {
 	cJSON *result = cJSON_CreateObject(), *bridge;
@@ -220,5 +241,6 @@ void weir_query_status(struct weird *d, const cJSON *params, struct weir_rpc_rep
 	add_bridge(bridge, "ipv6", AF_INET6);
 	add_flows(d, result);
 	add_publisher(d, result);
+	add_hub(d, result);
 	weir_rpc_reply_result(reply, result);
 }

@@ -11,8 +11,8 @@
 
 #define FULL_MS 200u /* ingest has no room: how long the node waits */
 
-static void took(struct weir_receive *r, struct weir_node *n, const struct weir_batch_header *batch,
-		 size_t len, bool again)
+static void took(struct weir_receive *r, struct weir_link_node *n,
+		 const struct weir_batch_header *batch, size_t len, bool again)
 {
 	pthread_mutex_lock(&r->registry->lock);
 	n->newest_ms = batch->time / 1000000;
@@ -26,7 +26,7 @@ static void took(struct weir_receive *r, struct weir_node *n, const struct weir_
 	pthread_mutex_unlock(&r->registry->lock);
 }
 
-static void hand_in(struct weir_receive *r, struct weir_node *n, struct weir_incoming *in,
+static void hand_in(struct weir_receive *r, struct weir_link_node *n, struct weir_incoming *in,
 		    const struct weir_batch_header *batch, struct weir_session_boot *b)
 {
 	size_t len = zmq_msg_size(in->payload);
@@ -60,7 +60,7 @@ static void hand_in(struct weir_receive *r, struct weir_node *n, struct weir_inc
 	}
 }
 
-void weir_session_batch(struct weir_receive *r, struct weir_node *n, struct weir_incoming *in)
+void weir_session_batch(struct weir_receive *r, struct weir_link_node *n, struct weir_incoming *in)
 {
 	struct weir_session_boot *b;
 	struct weir_batch_header batch;

@@ -171,9 +171,10 @@ static struct weir_pass *find_pass(struct weir_registry *r, const char *secret, 
 
 /* With both locks. ret_undo: what to put back. */
 static int admit(struct weir_registry *r, const char *key, struct weir_pass *p, const char *node,
-		 struct weir_node **ret, struct weir_node_state *ret_undo, struct weir_error *err)
+		 struct weir_link_node **ret, struct weir_node_state *ret_undo,
+		 struct weir_error *err)
 {
-	struct weir_node *n = weir_nodes_by_name(&r->nodes, p->cluster, node);
+	struct weir_link_node *n = weir_nodes_by_name(&r->nodes, p->cluster, node);
 	int failed = 0;
 
 	if (n && !n->state.revoked_ms && !*p->node)
@@ -196,7 +197,7 @@ static int admit(struct weir_registry *r, const char *key, struct weir_pass *p, 
 	return 0;
 }
 
-static void take_back(struct weir_registry *r, struct weir_node *n,
+static void take_back(struct weir_registry *r, struct weir_link_node *n,
 		      const struct weir_node_state *before)
 {
 	bool had = before->enrolled_ms && !before->revoked_ms;
@@ -217,7 +218,7 @@ static void give_back(struct weir_registry *r, const char *secret)
 }
 
 static int enrol_new(struct weir_registry *r, const char *key, const char *secret, const char *node,
-		     struct weir_node **ret, struct weir_error *err)
+		     struct weir_link_node **ret, struct weir_error *err)
 {
 	struct weir_node_state before;
 	struct weir_pass *p;
@@ -243,9 +244,9 @@ static int enrol_new(struct weir_registry *r, const char *key, const char *secre
 }
 
 int weir_registry_enrol(struct weir_registry *r, const char *key, const char *secret,
-			const char *node, struct weir_node **ret, struct weir_error *err)
+			const char *node, struct weir_link_node **ret, struct weir_error *err)
 {
-	struct weir_node *n;
+	struct weir_link_node *n;
 	int failed;
 
 	pthread_mutex_lock(&r->write_lock);

@@ -20,7 +20,7 @@ uint64_t weir_receive_now_ms(clockid_t clock);
 
 #define WEIR_ROUTE_MAX 32 /* bytes of a ROUTER's name for a connection; its own take 5 */
 
-struct weir_peer { /* a TCP connection, while it is there */
+struct weir_tcp_peer { /* a TCP connection, while it is there */
 	int fd;
 	struct sockaddr_in6 address;
 	socklen_t len;
@@ -45,7 +45,7 @@ struct weir_session {
 	void *socket; /* NULL: none since the start */
 	uint8_t route[WEIR_ROUTE_MAX];
 	size_t route_len;
-	struct weir_peer peer;
+	struct weir_tcp_peer peer;
 	uint64_t heard_ms; /* monotonic */
 	bool up;	   /* has said hello, is heard */
 	uint64_t unacked;  /* bytes taken since the last acknowledgement */
@@ -53,7 +53,7 @@ struct weir_session {
 	struct weir_session_boot boots[WEIR_LINK_BOOTS_MAX];
 };
 
-struct weir_node {
+struct weir_link_node {
 	struct weir_node_state state;	       /* under the registry's lock */
 	uint64_t refused_until_ms, penalty_ms; /* monotonic; the same lock */
 	uint64_t newest_ms; /* since the epoch: when its newest batch was made; the same lock */
@@ -64,17 +64,17 @@ struct weir_node {
 
 struct weir_nodes {
 	size_t n, n_keys, max;
-	struct weir_node **by_name;
-	struct weir_node **by_key; /* those that are not revoked */
+	struct weir_link_node **by_name;
+	struct weir_link_node **by_key; /* those that are not revoked */
 };
-struct weir_node *weir_nodes_by_key(const struct weir_nodes *t, const char *key);
-struct weir_node *weir_nodes_by_name(const struct weir_nodes *t, const char *cluster,
-				     const char *node);
+struct weir_link_node *weir_nodes_by_key(const struct weir_nodes *t, const char *key);
+struct weir_link_node *weir_nodes_by_name(const struct weir_nodes *t, const char *cluster,
+					  const char *node);
 /* -ENOSPC: too many. A node stays where it is until the table is cleared. */
 int weir_nodes_add(struct weir_nodes *t, const char *cluster, const char *node,
-		   struct weir_node **ret);
+		   struct weir_link_node **ret);
 /* key NULL: it has none any more. */
-void weir_nodes_set_key(struct weir_nodes *t, struct weir_node *n, const char *key);
+void weir_nodes_set_key(struct weir_nodes *t, struct weir_link_node *n, const char *key);
 void weir_nodes_clear(struct weir_nodes *t);
 
 /* --- registry.c, enrol.c, registry-file.c
@@ -114,14 +114,14 @@ int weir_registry_write(struct weir_registry *r, struct weir_error *err);
 /* May this key shake hands? */
 bool weir_registry_admits(struct weir_registry *r, const char *key);
 /* NULL: enrolled with this key is nobody, or who is cut off. */
-struct weir_node *weir_registry_node(struct weir_registry *r, const char *key);
-struct weir_node *weir_registry_find(struct weir_registry *r, const char *cluster,
-				     const char *node);
+struct weir_link_node *weir_registry_node(struct weir_registry *r, const char *key);
+struct weir_link_node *weir_registry_find(struct weir_registry *r, const char *cluster,
+					  const char *node);
 /* A stranger's token. -EACCES: err says why, in words for the stranger. */
 int weir_registry_enrol(struct weir_registry *r, const char *key, const char *secret,
-			const char *node, struct weir_node **ret, struct weir_error *err);
+			const char *node, struct weir_link_node **ret, struct weir_error *err);
 /* Which boot of a node runs now; "" when there was none. Written with the next save. */
-void weir_registry_boot(struct weir_registry *r, struct weir_node *n, const char *boot,
+void weir_registry_boot(struct weir_registry *r, struct weir_link_node *n, const char *boot,
 			char *ret_before);
 /* Write what has changed and could wait. */
 void weir_registry_save(struct weir_registry *r);
@@ -133,9 +133,9 @@ void weir_registry_watch(struct weir_registry *r, void (*changed)(void *data), v
 void weir_bucket_set(struct weir_bucket *b, uint64_t per_second, uint64_t now_ms);
 bool weir_bucket_take(struct weir_bucket *b, uint64_t n, uint64_t now_ms);
 /* The connection that a message came by; fd -1: not known. */
-struct weir_peer weir_peer_of(zmq_msg_t *msg);
+struct weir_tcp_peer weir_tcp_peer_of(zmq_msg_t *msg);
 /* Ends it if it is still there. */
-void weir_peer_end(const struct weir_peer *peer);
+void weir_tcp_peer_end(const struct weir_tcp_peer *peer);
 
 /* --- watch.c: the connections beneath the sockets ------------------------------------------ */
 
@@ -205,22 +205,23 @@ void weir_receive_reconnect(struct weir_receive *r, uint64_t now_ms);
 void weir_receive_send(void *socket, const uint8_t *route, size_t route_len,
 		       enum weir_link_kind kind, const struct weir_link_message *m);
 
-void weir_session_message(struct weir_receive *r, struct weir_node *n, struct weir_incoming *in);
+void weir_session_message(struct weir_receive *r, struct weir_link_node *n,
+			  struct weir_incoming *in);
 void weir_session_stranger(struct weir_receive *r, struct weir_incoming *in);
 /* Every now and then: who is silent, what has to be asked for again. */
-void weir_session_tick(struct weir_receive *r, struct weir_node *n, uint64_t now_ms);
-void weir_session_down(struct weir_receive *r, struct weir_node *n);
+void weir_session_tick(struct weir_receive *r, struct weir_link_node *n, uint64_t now_ms);
+void weir_session_down(struct weir_receive *r, struct weir_link_node *n);
 /* Its connection is none any more, or shall be none. */
-void weir_session_forget(struct weir_receive *r, struct weir_node *n);
-void weir_session_stored(struct weir_receive *r, struct weir_node *n, const char *boot,
+void weir_session_forget(struct weir_receive *r, struct weir_link_node *n);
+void weir_session_stored(struct weir_receive *r, struct weir_link_node *n, const char *boot,
 			 uint64_t seq);
 /* Its messages and handshakes are refused for a while; its connection ends. */
-void weir_session_cut_off(struct weir_receive *r, struct weir_node *n, const char *why);
+void weir_session_cut_off(struct weir_receive *r, struct weir_link_node *n, const char *why);
 /* NULL: the node has not told of this boot. */
-struct weir_session_boot *weir_session_boot(struct weir_node *n, const char *boot);
+struct weir_session_boot *weir_session_boot(struct weir_link_node *n, const char *boot);
 /* Ask for what is expected next, at most every 200 ms. */
-void weir_session_again(struct weir_receive *r, struct weir_node *n, struct weir_session_boot *b,
-			uint64_t now_ms);
-void weir_session_ack(struct weir_node *n, struct weir_session_boot *b);
+void weir_session_again(struct weir_receive *r, struct weir_link_node *n,
+			struct weir_session_boot *b, uint64_t now_ms);
+void weir_session_ack(struct weir_link_node *n, struct weir_session_boot *b);
 
-void weir_session_batch(struct weir_receive *r, struct weir_node *n, struct weir_incoming *in);
+void weir_session_batch(struct weir_receive *r, struct weir_link_node *n, struct weir_incoming *in);

@@ -33,9 +33,9 @@ bool weir_bucket_take(struct weir_bucket *b, uint64_t n, uint64_t now_ms)
 	return true;
 }
 
-struct weir_peer weir_peer_of(zmq_msg_t *msg)
+struct weir_tcp_peer weir_tcp_peer_of(zmq_msg_t *msg)
 {
-	struct weir_peer p = { .fd = zmq_msg_get(msg, ZMQ_SRCFD), .len = sizeof(p.address) };
+	struct weir_tcp_peer p = { .fd = zmq_msg_get(msg, ZMQ_SRCFD), .len = sizeof(p.address) };
 
 	if (p.fd < 0 || getpeername(p.fd, (struct sockaddr *)&p.address, &p.len) < 0)
 		p.fd = -1;
@@ -43,9 +43,9 @@ struct weir_peer weir_peer_of(zmq_msg_t *msg)
 }
 
 /* The descriptor may be somebody else's by now: then it has another peer. */
-void weir_peer_end(const struct weir_peer *peer)
+void weir_tcp_peer_end(const struct weir_tcp_peer *peer)
 {
-	struct weir_peer now = { .len = sizeof(now.address) };
+	struct weir_tcp_peer now = { .len = sizeof(now.address) };
 
 	if (peer->fd >= 0 &&
 	    getpeername(peer->fd, (struct sockaddr *)&now.address, &now.len) == 0 &&

@@ -18,7 +18,7 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
-#define WINDOW	       (4u << 20)
+#define WINDOW	       (32u << 20)
 #define NODE_MESSAGES  5000u
 #define NODE_BYTES     (64ull << 20)
 #define CONNECTIONS    4096u
@@ -29,7 +29,7 @@
 #define TICK_MS	       100u
 #define SAVE_MS	       1000u
 #define COMPLAIN_MS    60000u
-#define UNREAD_WINDOWS 16u
+#define UNREAD_WINDOWS 3u
 
 /* --- one message ---------------------------------------------------------------- */
 
@@ -67,7 +67,7 @@ static bool read_frames(void *socket, struct frames *f)
 static void handle(struct weir_receive *r, struct weir_link_end *end, struct frames *f)
 {
 	const char *key = f->n > 1 ? zmq_msg_gets(&f->parts[f->n > 2 ? 2 : 1], "User-Id") : NULL;
-	struct weir_node *n = key ? weir_registry_node(r->registry, key) : NULL;
+	struct weir_link_node *n = key ? weir_registry_node(r->registry, key) : NULL;
 	struct weir_incoming in = {
 		.end = end,
 		.route = zmq_msg_data(&f->parts[0]),
@@ -90,7 +90,7 @@ static void handle(struct weir_receive *r, struct weir_link_end *end, struct fra
 		else
 			r->ignored++;
 	} else if (f->n != 3 || in.route_len > WEIR_ROUTE_MAX || in.kind == WEIR_LINK_KIND_MAX) {
-		n->session.peer = weir_peer_of(&f->parts[1]);
+		n->session.peer = weir_tcp_peer_of(&f->parts[1]);
 		weir_session_cut_off(r, n, "sends what is not a message of the link");
 	} else {
 		weir_session_message(r, n, &in);
@@ -153,7 +153,7 @@ static void free_stored(struct weir_stored *s)
 static void acknowledge(struct weir_receive *r)
 {
 	struct weir_stored *all = take_stored(r), *s;
-	struct weir_node *n;
+	struct weir_link_node *n;
 
 	while ((s = all)) {
 		all = s->next;
@@ -176,7 +176,7 @@ static void on_changed(void *data)
 static void end_revoked(struct weir_receive *r)
 {
 	for (size_t i = 0; i < r->registry->nodes.n; i++) {
-		struct weir_node *n = r->registry->nodes.by_name[i];
+		struct weir_link_node *n = r->registry->nodes.by_name[i];
 		bool out;
 
 		pthread_mutex_lock(&r->registry->lock);
@@ -218,7 +218,7 @@ static void on_unread(void *data, int fd)
 	struct weir_receive *r = data;
 
 	for (size_t i = 0; i < r->registry->nodes.n; i++) {
-		struct weir_node *n = r->registry->nodes.by_name[i];
+		struct weir_link_node *n = r->registry->nodes.by_name[i];
 
 		if (n->session.socket && n->session.peer.fd == fd) {
 			weir_session_cut_off(r, n, "sends a message without end");

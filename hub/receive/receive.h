@@ -20,7 +20,7 @@ struct weir_receive_config {
 	size_t n_listen, n_connect;
 	const char *const *listen;  /* tcp://0.0.0.0:9572 */
 	const char *const *connect; /* nodes that listen */
-	uint64_t window;	    /* bytes of a node on their way (4 MiB) */
+	uint64_t window;	    /* bytes of a node on their way, or not stored yet (32 MiB) */
 	/* 0 in what follows: the default, in brackets */
 	unsigned node_messages;	  /* of one node per second (5000) */
 	uint64_t node_bytes;	  /* the same in bytes (64 MiB) */

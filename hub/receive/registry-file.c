@@ -43,7 +43,7 @@ static int read_number(const cJSON *from, const char *name, uint64_t *ret, struc
 static int add_node(struct weir_registry *r, const struct weir_node_state *s,
 		    struct weir_error *err)
 {
-	struct weir_node *n = NULL;
+	struct weir_link_node *n = NULL;
 	int failed;
 
 	if (weir_nodes_by_name(&r->nodes, s->cluster, s->node))

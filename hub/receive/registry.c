@@ -118,7 +118,7 @@ void weir_registry_watch(struct weir_registry *r, void (*changed)(void *data), v
 int weir_registry_revoke(struct weir_registry *r, const char *cluster, const char *node,
 			 struct weir_error *err)
 {
-	struct weir_node *n;
+	struct weir_link_node *n;
 	int failed = 0;
 
 	pthread_mutex_lock(&r->write_lock);
@@ -146,7 +146,7 @@ int weir_registry_revoke(struct weir_registry *r, const char *cluster, const cha
 bool weir_registry_admits(struct weir_registry *r, const char *key)
 {
 	uint64_t now = weir_receive_now_ms(CLOCK_REALTIME);
-	struct weir_node *n;
+	struct weir_link_node *n;
 	bool ret = false;
 
 	pthread_mutex_lock(&r->lock);
@@ -159,9 +159,9 @@ bool weir_registry_admits(struct weir_registry *r, const char *key)
 	return ret;
 }
 
-struct weir_node *weir_registry_node(struct weir_registry *r, const char *key)
+struct weir_link_node *weir_registry_node(struct weir_registry *r, const char *key)
 {
-	struct weir_node *n;
+	struct weir_link_node *n;
 
 	pthread_mutex_lock(&r->lock);
 	n = weir_nodes_by_key(&r->nodes, key);
@@ -171,9 +171,10 @@ struct weir_node *weir_registry_node(struct weir_registry *r, const char *key)
 	return n;
 }
 
-struct weir_node *weir_registry_find(struct weir_registry *r, const char *cluster, const char *node)
+struct weir_link_node *weir_registry_find(struct weir_registry *r, const char *cluster,
+					  const char *node)
 {
-	struct weir_node *n;
+	struct weir_link_node *n;
 
 	pthread_mutex_lock(&r->lock);
 	n = weir_nodes_by_name(&r->nodes, cluster, node);
@@ -181,7 +182,7 @@ struct weir_node *weir_registry_find(struct weir_registry *r, const char *cluste
 	return n;
 }
 
-void weir_registry_boot(struct weir_registry *r, struct weir_node *n, const char *boot,
+void weir_registry_boot(struct weir_registry *r, struct weir_link_node *n, const char *boot,
 			char *ret_before)
 {
 	pthread_mutex_lock(&r->lock);
@@ -204,7 +205,7 @@ int weir_registry_list(struct weir_registry *r, struct weir_node_state **ret, si
 	n = r->nodes.n;
 	all = calloc(n + 1, sizeof(*all));
 	for (size_t i = 0; all && i < n; i++) {
-		const struct weir_node *node = r->nodes.by_name[i];
+		const struct weir_link_node *node = r->nodes.by_name[i];
 
 		all[i] = node->state;
 		if (node->refused_until_ms > now)

@@ -53,7 +53,7 @@ static int read_message(const struct weir_incoming *in, struct weir_link_message
 
 /* --- up and down ------------------------------------------------------------------- */
 
-static void set_up(struct weir_receive *r, struct weir_node *n, bool up)
+static void set_up(struct weir_receive *r, struct weir_link_node *n, bool up)
 {
 	struct weir_session *s = &n->session;
 
@@ -69,23 +69,23 @@ static void set_up(struct weir_receive *r, struct weir_node *n, bool up)
 		 n->state.cluster, "node", n->state.node, NULL);
 }
 
-void weir_session_down(struct weir_receive *r, struct weir_node *n)
+void weir_session_down(struct weir_receive *r, struct weir_link_node *n)
 {
 	set_up(r, n, false);
 }
 
-void weir_session_forget(struct weir_receive *r, struct weir_node *n)
+void weir_session_forget(struct weir_receive *r, struct weir_link_node *n)
 {
 	struct weir_session *s = &n->session;
 
 	set_up(r, n, false);
-	weir_peer_end(&s->peer);
+	weir_tcp_peer_end(&s->peer);
 	s->peer.fd = -1;
 	s->socket = NULL;
 	s->route_len = 0;
 }
 
-static uint64_t punish(struct weir_receive *r, struct weir_node *n, uint64_t now)
+static uint64_t punish(struct weir_receive *r, struct weir_link_node *n, uint64_t now)
 {
 	uint64_t first = r->config.cut_off_ms;
 
@@ -103,7 +103,7 @@ static uint64_t punish(struct weir_receive *r, struct weir_node *n, uint64_t now
 	return n->penalty_ms;
 }
 
-void weir_session_cut_off(struct weir_receive *r, struct weir_node *n, const char *why)
+void weir_session_cut_off(struct weir_receive *r, struct weir_link_node *n, const char *why)
 {
 	uint64_t ms = punish(r, n, weir_receive_now_ms(CLOCK_MONOTONIC));
 	char seconds[24];
@@ -119,7 +119,7 @@ void weir_session_cut_off(struct weir_receive *r, struct weir_node *n, const cha
 static void enrol(struct weir_receive *r, const struct weir_incoming *in)
 {
 	struct weir_link_message m, answer = { .n_boots = 0 };
-	struct weir_node *n = NULL;
+	struct weir_link_node *n = NULL;
 	struct weir_error err = { "" };
 	int failed = read_message(in, &m, &err);
 
@@ -143,14 +143,14 @@ static void enrol(struct weir_receive *r, const struct weir_incoming *in)
 
 void weir_session_stranger(struct weir_receive *r, struct weir_incoming *in)
 {
-	struct weir_peer peer = weir_peer_of(in->payload);
+	struct weir_tcp_peer peer = weir_tcp_peer_of(in->payload);
 
 	if (in->kind == WEIR_LINK_ENROL && weir_bucket_take(&r->strangers, 1, in->now_ms)) {
 		enrol(r, in);
 		return;
 	}
 	r->ignored++;
-	weir_peer_end(&peer);
+	weir_tcp_peer_end(&peer);
 }
 
 /* --- hello ---------------------------------------------------------------------------- */
@@ -163,7 +163,7 @@ static struct weir_session_boot *find_boot(struct weir_session *s, const char *b
 	return NULL;
 }
 
-struct weir_session_boot *weir_session_boot(struct weir_node *n, const char *boot)
+struct weir_session_boot *weir_session_boot(struct weir_link_node *n, const char *boot)
 {
 	return *boot ? find_boot(&n->session, boot) : NULL;
 }
@@ -181,8 +181,8 @@ static struct weir_session_boot *add_boot(struct weir_session *s, const char *bo
 	return oldest;
 }
 
-static void note_lost(struct weir_receive *r, struct weir_node *n, const char *boot, uint64_t from,
-		      uint64_t to)
+static void note_lost(struct weir_receive *r, struct weir_link_node *n, const char *boot,
+		      uint64_t from, uint64_t to)
 {
 	char count[24] = "unknown", at[24];
 	struct weir_error err;
@@ -204,7 +204,7 @@ static void note_lost(struct weir_receive *r, struct weir_node *n, const char *b
 }
 
 /* From where on the node is to send this boot; 0: it tells of too many boots. */
-static uint64_t resume(struct weir_receive *r, struct weir_node *n,
+static uint64_t resume(struct weir_receive *r, struct weir_link_node *n,
 		       const struct weir_link_boot *told, uint64_t now)
 {
 	struct weir_session_boot *b = weir_session_boot(n, told->boot);
@@ -237,7 +237,7 @@ static bool is_told(const struct weir_link_message *m, const char *boot)
 }
 
 /* The node was rebooted, and knows nothing of the boot before any more. */
-static void end_boot_before(struct weir_receive *r, struct weir_node *n,
+static void end_boot_before(struct weir_receive *r, struct weir_link_node *n,
 			    const struct weir_link_message *hello)
 {
 	char before[WEIR_LINK_BOOT_MAX];
@@ -252,7 +252,7 @@ static void end_boot_before(struct weir_receive *r, struct weir_node *n,
 		note_lost(r, n, before, next, next - 1);
 }
 
-static void adopt(struct weir_receive *r, struct weir_node *n, const struct weir_incoming *in,
+static void adopt(struct weir_receive *r, struct weir_link_node *n, const struct weir_incoming *in,
 		  const struct weir_link_message *hello)
 {
 	struct weir_session *s = &n->session;
@@ -260,7 +260,7 @@ static void adopt(struct weir_receive *r, struct weir_node *n, const struct weir
 	s->socket = in->end->socket;
 	memcpy(s->route, in->route, in->route_len);
 	s->route_len = in->route_len;
-	s->peer = weir_peer_of(in->payload);
+	s->peer = weir_tcp_peer_of(in->payload);
 	s->heard_ms = in->now_ms;
 	s->unacked = 0;
 	lock(r);
@@ -269,8 +269,8 @@ static void adopt(struct weir_receive *r, struct weir_node *n, const struct weir
 	set_up(r, n, true);
 }
 
-static void welcome(struct weir_receive *r, struct weir_node *n, const struct weir_incoming *in,
-		    const struct weir_link_message *hello)
+static void welcome(struct weir_receive *r, struct weir_link_node *n,
+		    const struct weir_incoming *in, const struct weir_link_message *hello)
 {
 	struct weir_link_message answer = { .window = r->config.window, .n_boots = hello->n_boots };
 
@@ -287,7 +287,7 @@ static void welcome(struct weir_receive *r, struct weir_node *n, const struct we
 		weir_session_ack(n, weir_session_boot(n, hello->boots[i].boot));
 }
 
-static void hello(struct weir_receive *r, struct weir_node *n, const struct weir_incoming *in)
+static void hello(struct weir_receive *r, struct weir_link_node *n, const struct weir_incoming *in)
 {
 	struct weir_link_message m;
 	struct weir_error err;
@@ -311,7 +311,7 @@ static void hello(struct weir_receive *r, struct weir_node *n, const struct weir
 
 /* --- lost -------------------------------------------------------------------------------- */
 
-static void lost(struct weir_receive *r, struct weir_node *n, const struct weir_incoming *in)
+static void lost(struct weir_receive *r, struct weir_link_node *n, const struct weir_incoming *in)
 {
 	struct weir_session_boot *b;
 	struct weir_link_message m;
@@ -346,7 +346,8 @@ static void lost(struct weir_receive *r, struct weir_node *n, const struct weir_
 
 /* --- all messages of a node ----------------------------------------------------------------- */
 
-static bool within_rate(struct weir_receive *r, struct weir_node *n, const struct weir_incoming *in)
+static bool within_rate(struct weir_receive *r, struct weir_link_node *n,
+			const struct weir_incoming *in)
 {
 	struct weir_session *s = &n->session;
 
@@ -368,7 +369,7 @@ static bool within_rate(struct weir_receive *r, struct weir_node *n, const struc
 	return false;
 }
 
-static bool is_of_session(const struct weir_node *n, const struct weir_incoming *in)
+static bool is_of_session(const struct weir_link_node *n, const struct weir_incoming *in)
 {
 	const struct weir_session *s = &n->session;
 
@@ -376,7 +377,8 @@ static bool is_of_session(const struct weir_node *n, const struct weir_incoming 
 	       memcmp(s->route, in->route, in->route_len) == 0;
 }
 
-void weir_session_message(struct weir_receive *r, struct weir_node *n, struct weir_incoming *in)
+void weir_session_message(struct weir_receive *r, struct weir_link_node *n,
+			  struct weir_incoming *in)
 {
 	if (!within_rate(r, n, in))
 		return;
@@ -385,7 +387,7 @@ void weir_session_message(struct weir_receive *r, struct weir_node *n, struct we
 	} else if (in->kind == WEIR_LINK_HELLO) {
 		hello(r, n, in);
 	} else if (in->kind != WEIR_LINK_BATCH && in->kind != WEIR_LINK_LOST) {
-		n->session.peer = weir_peer_of(in->payload);
+		n->session.peer = weir_tcp_peer_of(in->payload);
 		weir_session_cut_off(r, n, "sends what only the hub may send");
 	} else if (!is_of_session(n, in)) {
 		r->ignored++; /* of a connection that another has replaced */
@@ -404,7 +406,8 @@ void weir_session_message(struct weir_receive *r, struct weir_node *n, struct we
 
 /* --- asking again, acknowledging -------------------------------------------------------------- */
 
-static void send_boot(struct weir_node *n, enum weir_link_kind kind, const char *boot, uint64_t seq)
+static void send_boot(struct weir_link_node *n, enum weir_link_kind kind, const char *boot,
+		      uint64_t seq)
 {
 	struct weir_link_message m = { .n_boots = 1 };
 	struct weir_session *s = &n->session;
@@ -415,8 +418,8 @@ static void send_boot(struct weir_node *n, enum weir_link_kind kind, const char 
 		weir_receive_send(s->socket, s->route, s->route_len, kind, &m);
 }
 
-void weir_session_again(struct weir_receive *r, struct weir_node *n, struct weir_session_boot *b,
-			uint64_t now_ms)
+void weir_session_again(struct weir_receive *r, struct weir_link_node *n,
+			struct weir_session_boot *b, uint64_t now_ms)
 {
 	bool known;
 	uint64_t next;
@@ -434,13 +437,13 @@ void weir_session_again(struct weir_receive *r, struct weir_node *n, struct weir
 	unlock(r);
 }
 
-void weir_session_ack(struct weir_node *n, struct weir_session_boot *b)
+void weir_session_ack(struct weir_link_node *n, struct weir_session_boot *b)
 {
 	if (b->stored)
 		send_boot(n, WEIR_LINK_ACK, b->boot, b->stored);
 }
 
-void weir_session_stored(struct weir_receive *r, struct weir_node *n, const char *boot,
+void weir_session_stored(struct weir_receive *r, struct weir_link_node *n, const char *boot,
 			 uint64_t seq)
 {
 	struct weir_session_boot *b = weir_session_boot(n, boot);
@@ -456,7 +459,7 @@ void weir_session_stored(struct weir_receive *r, struct weir_node *n, const char
 	unlock(r);
 }
 
-void weir_session_tick(struct weir_receive *r, struct weir_node *n, uint64_t now_ms)
+void weir_session_tick(struct weir_receive *r, struct weir_link_node *n, uint64_t now_ms)
 {
 	struct weir_session *s = &n->session;
 

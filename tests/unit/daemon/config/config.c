@@ -77,7 +77,7 @@ static void unknown_keys(void **state)
 		       "weird.yaml:2: unknown key \"flow\": did you mean \"flows\"? valid here: "
 		       "node, backend, source, cni, chain, report, rpc, metrics, stateDir, runDir, "
 		       "sysctlDir, log, podCIDRs, "
-		       "nflogGroup, bridgeNetfilter, antiSpoofing, dns, connections, flows");
+		       "nflogGroup, bridgeNetfilter, antiSpoofing, dns, connections, flows, hub");
 	assert_refused("log:\n  colour: red\n",
 		       "weird.yaml:2: unknown key \"log.colour\": valid here: level, format");
 	assert_refused("source: {kubernetes: {path: \"\"}}\n",
@@ -88,7 +88,7 @@ static void unknown_keys(void **state)
 		"weird.yaml:1: unknown key \"log.level\": valid here: node, backend, source, "
 		"cni, chain, report, rpc, metrics, stateDir, runDir, sysctlDir, log, podCIDRs, "
 		"nflogGroup, "
-		"bridgeNetfilter, antiSpoofing, dns, connections, flows");
+		"bridgeNetfilter, antiSpoofing, dns, connections, flows, hub");
 }
 
 static void true_and_false(void **state)

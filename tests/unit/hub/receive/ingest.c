@@ -17,6 +17,7 @@ static struct {
 	bool up;
 } boots[64];
 static size_t n_boots, n_lost;
+static uint64_t n_taken;
 static struct fake_lost last_lost;
 static bool known_nodes;
 static int fixed_answer;
@@ -27,6 +28,7 @@ void fake_reset(bool known)
 	pthread_mutex_lock(&lock);
 	memset(boots, 0, sizeof(boots));
 	n_boots = n_lost = 0;
+	n_taken = 0;
 	known_nodes = known;
 	fixed_answer = 0;
 	store = NULL;
@@ -89,6 +91,16 @@ size_t fake_lost(struct fake_lost *ret)
 	return n;
 }
 
+uint64_t fake_taken(void)
+{
+	uint64_t n;
+
+	pthread_mutex_lock(&lock);
+	n = n_taken;
+	pthread_mutex_unlock(&lock);
+	return n;
+}
+
 bool fake_is_up(const char *node)
 {
 	bool up;
@@ -124,10 +136,12 @@ int weir_ingest_batch(struct weir_ingest *ingest, const char *cluster, const cha
 	*ret_expected = *next;
 	if (r == 0 && *next && peek.first_seq + peek.records <= *next && peek.records)
 		r = -EALREADY;
-	else if (r == 0 && *next && peek.first_seq != *next)
+	else if (r == 0 && *next && peek.first_seq > *next)
 		r = -EAGAIN;
-	else if (r == 0)
+	if (r == 0) {
+		n_taken += peek.first_seq + peek.records - (*next ? *next : peek.first_seq);
 		*next = peek.first_seq + peek.records;
+	}
 	to = r == 0 && peek.records ? store : NULL;
 	pthread_mutex_unlock(&lock);
 	if (to)

@@ -24,6 +24,8 @@ uint64_t fake_next(const char *node, const char *boot);
 void fake_set_next(const char *node, const char *boot, uint64_t next);
 /* How many losses were told; the last of them. */
 size_t fake_lost(struct fake_lost *ret);
+/* How many records were taken, each once. */
+uint64_t fake_taken(void);
 bool fake_is_up(const char *node);
 /* Whether what is taken is stored at once. */
 void fake_store(struct weir_receive *receive);

@@ -517,6 +517,7 @@ static void test_endless_message(void **state)
 /* Four nodes send as fast as they can; how long does the fifth wait? */
 static void *flood(void *data)
 {
+	static const char junk[] = "{\"boot\":\"" BOOT "\",\"from\":1,\"to\":0}";
 	struct peer *p = data;
 	uint64_t end = now_ms() + 2000;
 	int none = 0;
@@ -525,8 +526,7 @@ static void *flood(void *data)
 	while (now_ms() < end)
 		for (unsigned i = 0; i < 1000; i++)
 			if (zmq_send(p->socket, "lost", 4, ZMQ_SNDMORE | ZMQ_DONTWAIT) >= 0)
-				zmq_send(p->socket, "{\"boot\":\"" BOOT "\",\"from\":1,\"to\":0}",
-					 45, ZMQ_DONTWAIT);
+				zmq_send(p->socket, junk, sizeof(junk) - 1, ZMQ_DONTWAIT);
 	return NULL;
 }
 

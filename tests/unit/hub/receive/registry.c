@@ -73,7 +73,7 @@ static const char *key(unsigned i)
 
 static int enrol(unsigned k, const char *secret, const char *node, struct weir_error *err)
 {
-	struct weir_node *n = NULL;
+	struct weir_link_node *n = NULL;
 
 	return weir_registry_enrol(registry, key(k), secret, node, &n, err);
 }
