@@ -6,110 +6,16 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include "hub/access/internal.h"
+#include "hub/access/reading.h"
 #include "weir/cleanup.h"
-#include "weir/doc.h"
-#include "weir/near.h"
 
 #define FILE_MAX (4 * 1024 * 1024)
-
-struct reading {
-	const struct weir_doc *doc;
-	const char *file;
-	struct weir_error *err;
-	struct weir_rules *rules;
-	const cJSON *projects;
-};
-
-static int wrong(const struct reading *r, const cJSON *at, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static int wrong(const struct reading *r, const cJSON *at, const char *fmt, ...)
-{
-	char text[WEIR_ERROR_MAX];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	return weir_error_set(r->err, EINVAL, "%s:%u: %s", r->file, weir_doc_line(r->doc, at),
-			      text);
-}
-
-static int no_memory(const struct reading *r)
-{
-	return weir_error_errno(r->err, ENOMEM, "%s", r->file);
-}
-
-/* --- shapes -------------------------------------------------------------------------- */
-
-/* Only these keys; names: ended by NULL. */
-static int check_keys(const struct reading *r, const cJSON *object, const char *what,
-		      const char *const *names)
-{
-	const cJSON *member;
-
-	if (!cJSON_IsObject(object))
-		return wrong(r, object, "%s: want keys and values", what);
-	cJSON_ArrayForEach (member, object) {
-		const char *near = NULL;
-		char list[256] = "";
-		size_t i;
-
-		for (i = 0; names[i] && strcmp(names[i], member->string); i++) {
-			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-				 i ? ", " : "", names[i]);
-			if (weir_distance(names[i], member->string) < 3)
-				near = names[i];
-		}
-		if (!names[i])
-			return wrong(r, member, "%s: unknown key \"%.64s\": %s%s%svalid here: %s",
-				     what, member->string, near ? "did you mean \"" : "",
-				     near ?: "", near ? "\"? " : "", list);
-	}
-	return 0;
-}
-
-/* A list of texts, or nothing; copies go to *ret. */
-static int read_texts(const struct reading *r, const cJSON *object, const char *key, char ***ret,
-		      size_t *ret_n)
-{
-	const cJSON *list = cJSON_GetObjectItemCaseSensitive(object, key), *item;
-	char **texts;
-	size_t n = 0;
-
-	if (!list)
-		return 0;
-	if (!cJSON_IsArray(list))
-		return wrong(r, list, "%s: want a list: [a, b]", key);
-	texts = calloc((size_t)cJSON_GetArraySize(list) + 1, sizeof(char *));
-	if (!texts)
-		return no_memory(r);
-	*ret = texts;
-	cJSON_ArrayForEach (item, list) {
-		if (!cJSON_IsString(item) || !*item->valuestring)
-			return wrong(r, item, "%s: want texts", key);
-		texts[n] = strdup(item->valuestring);
-		if (!texts[n])
-			return no_memory(r);
-		*ret_n = ++n;
-	}
-	return 0;
-}
-
-static void free_texts(char **texts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(texts[i]);
-	free(texts);
-}
 
 static const char *text_of(const cJSON *object, const char *key)
 {
@@ -121,135 +27,6 @@ static void *more(void *items, size_t n, size_t size)
 	return n & (n - 1) ? items : realloc(items, (n ? 2 * n : 1) * size);
 }
 
-/* --- projects: sets of namespaces in sets of clusters ---------------------------------- */
-
-/* clusters x namespaces of an object; a list that is not there: all. */
-static int add_grants(const struct reading *r, const cJSON *object, struct weir_scope *scope)
-{
-	static const char all[] = "*";
-	const cJSON *clusters = cJSON_GetObjectItemCaseSensitive(object, "clusters");
-	const cJSON *namespaces = cJSON_GetObjectItemCaseSensitive(object, "namespaces");
-	char **c = NULL, **n = NULL;
-	size_t n_c = 0, n_n = 0;
-	int e = read_texts(r, object, "clusters", &c, &n_c);
-
-	if (e == 0)
-		e = read_texts(r, object, "namespaces", &n, &n_n);
-	for (size_t i = 0; e == 0 && i < (clusters ? n_c : 1); i++)
-		for (size_t k = 0; e == 0 && k < (namespaces ? n_n : 1); k++)
-			if (weir_scope_add(scope, clusters ? c[i] : all, namespaces ? n[k] : all) <
-			    0)
-				e = no_memory(r);
-	free_texts(c, n_c);
-	free_texts(n, n_n);
-	return e;
-}
-
-static int add_parts(const struct reading *r, const cJSON *parts, const char *what,
-		     struct weir_scope *scope)
-{
-	static const char *const keys[] = { "clusters", "namespaces", NULL };
-	const cJSON *part;
-	int e = 0;
-
-	if (!cJSON_IsArray(parts))
-		return wrong(r, parts, "%s: want a list of {clusters: [...], namespaces: [...]}",
-			     what);
-	cJSON_ArrayForEach (part, parts) {
-		e = check_keys(r, part, what, keys);
-		if (e == 0 && !cJSON_GetObjectItemCaseSensitive(part, "namespaces"))
-			e = wrong(r, part, "%s: namespaces is missing (all: [\"*\"])", what);
-		if (e == 0)
-			e = add_grants(r, part, scope);
-		if (e < 0)
-			return e;
-	}
-	return 0;
-}
-
-static int add_project(const struct reading *r, const cJSON *at, const char *name,
-		       struct weir_scope *scope)
-{
-	const cJSON *project = cJSON_GetObjectItemCaseSensitive(r->projects, name);
-
-	if (!project)
-		return wrong(r, at, "there is no project \"%.64s\"", name);
-	return add_parts(r, cJSON_GetObjectItemCaseSensitive(project, "parts"), name, scope);
-}
-
-static int add_workspace(const struct reading *r, const cJSON *at, const char *name,
-			 struct weir_scope *scope)
-{
-	const char *slash = strchr(name, '/');
-	const cJSON *project, *workspaces, *parts;
-	char first[256];
-
-	if (!slash)
-		return wrong(r, at, "workspace \"%.64s\": want PROJECT/WORKSPACE", name);
-	snprintf(first, sizeof(first), "%.*s", (int)(slash - name), name);
-	project = cJSON_GetObjectItemCaseSensitive(r->projects, first);
-	workspaces = cJSON_GetObjectItemCaseSensitive(project, "workspaces");
-	parts = cJSON_GetObjectItemCaseSensitive(workspaces, slash + 1);
-	if (!parts)
-		return wrong(r, at, "there is no workspace \"%.128s\"", name);
-	return add_parts(r, parts, name, scope);
-}
-
-static bool covers(const struct weir_scope *outer, const struct weir_scope_grant *g)
-{
-	for (size_t i = 0; i < outer->n_grants; i++)
-		if (weir_scope_pattern(outer->grants[i].cluster, g->cluster) &&
-		    weir_scope_pattern(outer->grants[i].namespace_, g->namespace_))
-			return true;
-	return false;
-}
-
-/* A workspace is a part of its project, never more. */
-static int check_workspaces(const struct reading *r, const cJSON *project)
-{
-	const cJSON *workspaces = cJSON_GetObjectItemCaseSensitive(project, "workspaces"), *one;
-	struct weir_scope whole = { 0 };
-	int e = add_project(r, project, project->string, &whole);
-
-	if (workspaces && !cJSON_IsObject(workspaces))
-		e = wrong(r, workspaces, "workspaces: want names with their parts");
-	cJSON_ArrayForEach (one, workspaces) {
-		struct weir_scope part = { 0 };
-
-		if (e == 0)
-			e = add_parts(r, one, one->string, &part);
-		for (size_t i = 0; e == 0 && i < part.n_grants; i++)
-			if (!covers(&whole, &part.grants[i]))
-				e = wrong(r, one,
-					  "workspace \"%.64s\": %.64s in %.64s is not in project "
-					  "\"%.64s\"",
-					  one->string, part.grants[i].namespace_,
-					  part.grants[i].cluster, project->string);
-		weir_scope_clear(&part);
-	}
-	weir_scope_clear(&whole);
-	return e;
-}
-
-static int read_projects(struct reading *r, const cJSON *projects)
-{
-	static const char *const keys[] = { "parts", "workspaces", NULL };
-	const cJSON *project;
-	int e = 0;
-
-	if (projects && !cJSON_IsObject(projects))
-		return wrong(r, projects, "projects: want names with their parts");
-	r->projects = projects;
-	cJSON_ArrayForEach (project, projects) {
-		e = check_keys(r, project, project->string, keys);
-		if (e == 0)
-			e = check_workspaces(r, project);
-		if (e < 0)
-			return e;
-	}
-	return 0;
-}
-
 /* --- roles ----------------------------------------------------------------------------- */
 
 static const char *const over_words[] = {
@@ -258,7 +35,7 @@ static const char *const over_words[] = {
 	[WEIR_OVER_NAMESPACES] = "namespaces",
 };
 
-static int read_over(const struct reading *r, const cJSON *role, enum weir_over *ret)
+static int read_over(const struct weir_reading *r, const cJSON *role, enum weir_over *ret)
 {
 	const char *word = text_of(role, "over") ?: "";
 
@@ -268,23 +45,24 @@ static int read_over(const struct reading *r, const cJSON *role, enum weir_over 
 			return 0;
 		}
 	}
-	return wrong(r, role,
-		     "role \"%.64s\": over: want everything, clusters, projects, workspaces or "
-		     "namespaces",
-		     role->string);
+	return weir_reading_wrong(
+		r, role,
+		"role \"%.64s\": over: want everything, clusters, projects, workspaces or "
+		"namespaces",
+		role->string);
 }
 
-static int read_rights(const struct reading *r, const cJSON *role, unsigned *ret)
+static int read_rights(const struct weir_reading *r, const cJSON *role, unsigned *ret)
 {
 	char **words = NULL;
 	size_t n = 0;
-	int e = read_texts(r, role, "rights", &words, &n);
+	int e = weir_reading_texts(r, role, "rights", &words, &n);
 
 	for (size_t i = 0; e == 0 && i < n; i++) {
 		enum weir_right right = weir_right_of(words[i]);
 
 		if (right == WEIR_RIGHT_MAX)
-			e = wrong(
+			e = weir_reading_wrong(
 				r, role,
 				"role \"%.64s\": there is no right \"%.64s\"; want flows, nodes, "
 				"manage-nodes, cluster-policies, namespace-policies, access, audit",
@@ -292,11 +70,11 @@ static int read_rights(const struct reading *r, const cJSON *role, unsigned *ret
 		else
 			*ret |= 1u << right;
 	}
-	free_texts(words, n);
+	weir_texts_free(words, n);
 	return e;
 }
 
-static int read_roles(struct reading *r, const cJSON *roles)
+static int read_roles(struct weir_reading *r, const cJSON *roles)
 {
 	static const char *const keys[] = { "over", "rights", NULL };
 	struct weir_rules *rules = r->rules;
@@ -304,17 +82,18 @@ static int read_roles(struct reading *r, const cJSON *roles)
 	int e = 0;
 
 	if (roles && !cJSON_IsObject(roles))
-		return wrong(r, roles, "roles: want names with their rights");
+		return weir_reading_wrong(r, roles, "roles: want names with their rights");
 	rules->roles = calloc((size_t)cJSON_GetArraySize(roles) + 1, sizeof(*rules->roles));
 	if (!rules->roles)
-		return no_memory(r);
+		return weir_reading_no_memory(r);
 	cJSON_ArrayForEach (role, roles) {
 		struct weir_role *to = &rules->roles[rules->n_roles];
 
 		if (weir_role_find(NULL, 0, role->string))
-			return wrong(r, role, "role \"%.64s\" is built in: choose another name",
-				     role->string);
-		e = check_keys(r, role, role->string, keys);
+			return weir_reading_wrong(r, role,
+						  "role \"%.64s\" is built in: choose another name",
+						  role->string);
+		e = weir_reading_keys(r, role, role->string, keys);
 		if (e == 0)
 			e = read_over(r, role, &to->over);
 		if (e == 0)
@@ -323,7 +102,7 @@ static int read_roles(struct reading *r, const cJSON *roles)
 			return e;
 		to->name = strdup(role->string);
 		if (!to->name)
-			return no_memory(r);
+			return weir_reading_no_memory(r);
 		rules->n_roles++;
 	}
 	return 0;
@@ -331,23 +110,23 @@ static int read_roles(struct reading *r, const cJSON *roles)
 
 /* --- bindings --------------------------------------------------------------------------- */
 
-static int add_named(const struct reading *r, const cJSON *binding, const char *key,
-		     int (*add)(const struct reading *, const cJSON *, const char *,
+static int add_named(const struct weir_reading *r, const cJSON *binding, const char *key,
+		     int (*add)(const struct weir_reading *, const cJSON *, const char *,
 				struct weir_scope *),
 		     struct weir_scope *scope)
 {
 	char **names = NULL;
 	size_t n = 0;
-	int e = read_texts(r, binding, key, &names, &n);
+	int e = weir_reading_texts(r, binding, key, &names, &n);
 
 	for (size_t i = 0; e == 0 && i < n; i++)
 		e = add(r, binding, names[i], scope);
-	free_texts(names, n);
+	weir_texts_free(names, n);
 	return e;
 }
 
 /* Which of the lists a role wants, and no other. */
-static int read_scope(const struct reading *r, const cJSON *b, struct weir_binding *to)
+static int read_scope(const struct weir_reading *r, const cJSON *b, struct weir_binding *to)
 {
 	static const char *const lists[] = { "clusters", "projects", "workspaces", "namespaces" };
 	static const unsigned wants[] = { [WEIR_OVER_FLEET] = 0,
@@ -361,60 +140,62 @@ static int read_scope(const struct reading *r, const cJSON *b, struct weir_bindi
 		const cJSON *list = cJSON_GetObjectItemCaseSensitive(b, lists[i]);
 
 		if (list && !(want >> i & 1))
-			return wrong(r, list, "role %s is over %s: %s has no place here",
-				     to->role->name, weir_over_name(to->role->over), lists[i]);
+			return weir_reading_wrong(
+				r, list, "role %s is over %s: %s has no place here", to->role->name,
+				weir_over_name(to->role->over), lists[i]);
 		if (!list && want >> i & 1)
-			return wrong(r, b, "role %s is over %s: %s is missing (all: [\"*\"])",
-				     to->role->name, weir_over_name(to->role->over), lists[i]);
+			return weir_reading_wrong(
+				r, b, "role %s is over %s: %s is missing (all: [\"*\"])",
+				to->role->name, weir_over_name(to->role->over), lists[i]);
 	}
 	switch (to->role->over) {
 	case WEIR_OVER_PROJECTS:
-		return add_named(r, b, "projects", add_project, &to->scope);
+		return add_named(r, b, "projects", weir_reading_project, &to->scope);
 	case WEIR_OVER_WORKSPACES:
-		return add_named(r, b, "workspaces", add_workspace, &to->scope);
+		return add_named(r, b, "workspaces", weir_reading_workspace, &to->scope);
 	case WEIR_OVER_FLEET:
 	case WEIR_OVER_CLUSTERS:
 	case WEIR_OVER_NAMESPACES:
 	case WEIR_OVER_MAX:
 		break;
 	}
-	return add_grants(r, b, &to->scope);
+	return weir_reading_grants(r, b, &to->scope);
 }
 
-static int read_binding(const struct reading *r, const cJSON *b, struct weir_binding *to)
+static int read_binding(const struct weir_reading *r, const cJSON *b, struct weir_binding *to)
 {
 	static const char *const keys[] = { "role",	"users",      "groups",	    "clusters",
 					    "projects", "workspaces", "namespaces", NULL };
 	const char *role = text_of(b, "role");
-	int e = check_keys(r, b, "binding", keys);
+	int e = weir_reading_keys(r, b, "binding", keys);
 
 	if (e < 0)
 		return e;
 	to->role = role ? weir_role_find(r->rules->roles, r->rules->n_roles, role) : NULL;
 	if (!to->role)
-		return wrong(r, b, "there is no role \"%.64s\"", role ?: "");
-	e = read_texts(r, b, "users", &to->users, &to->n_users);
+		return weir_reading_wrong(r, b, "there is no role \"%.64s\"", role ?: "");
+	e = weir_reading_texts(r, b, "users", &to->users, &to->n_users);
 	if (e == 0)
-		e = read_texts(r, b, "groups", &to->groups, &to->n_groups);
+		e = weir_reading_texts(r, b, "groups", &to->groups, &to->n_groups);
 	if (e == 0 && !to->n_users && !to->n_groups)
-		e = wrong(r, b, "binding of role %s: neither users nor groups", role);
+		e = weir_reading_wrong(r, b, "binding of role %s: neither users nor groups", role);
 	return e < 0 ? e : read_scope(r, b, to);
 }
 
-static int read_bindings(struct reading *r, const cJSON *bindings)
+static int read_bindings(struct weir_reading *r, const cJSON *bindings)
 {
 	struct weir_rules *rules = r->rules;
 	const cJSON *b;
 	int e;
 
 	if (bindings && !cJSON_IsArray(bindings))
-		return wrong(r, bindings, "bindings: want a list");
+		return weir_reading_wrong(r, bindings, "bindings: want a list");
 	cJSON_ArrayForEach (b, bindings) {
 		struct weir_binding *items =
 			more(rules->bindings, rules->n_bindings, sizeof(*items));
 
 		if (!items)
-			return no_memory(r);
+			return weir_reading_no_memory(r);
 		rules->bindings = items;
 		items[rules->n_bindings] = (struct weir_binding){ 0 };
 		e = read_binding(r, b, &items[rules->n_bindings++]);
@@ -458,44 +239,46 @@ static int read_expiry(const char *text, uint64_t *ret)
 	return *ret ? 0 : -EINVAL;
 }
 
-static int read_token(const struct reading *r, const cJSON *t, struct weir_token *to)
+static int read_token(const struct weir_reading *r, const cJSON *t, struct weir_token *to)
 {
 	static const char *const keys[] = { "user", "groups", "hash", "expires", NULL };
 	const cJSON *expires = cJSON_GetObjectItemCaseSensitive(t, "expires");
 	const char *user = text_of(t, "user");
-	int e = check_keys(r, t, "token", keys);
+	int e = weir_reading_keys(r, t, "token", keys);
 
 	if (e < 0)
 		return e;
 	if (!user || !*user)
-		return wrong(r, t, "token: user is missing");
+		return weir_reading_wrong(r, t, "token: user is missing");
 	if (read_hash(text_of(t, "hash"), to->hash) < 0)
-		return wrong(r, t,
-			     "token of %.64s: hash: want sha256: and 64 digits, as \"weir-hub "
-			     "--make-token\" prints",
-			     user);
+		return weir_reading_wrong(
+			r, t,
+			"token of %.64s: hash: want sha256: and 64 digits, as \"weir-hub "
+			"--make-token\" prints",
+			user);
 	if ((expires && !cJSON_IsString(expires)) ||
 	    read_expiry(text_of(t, "expires"), &to->expires) < 0)
-		return wrong(r, t,
-			     "token of %.64s: expires: want a time like \"2027-01-31T00:00:00Z\"",
-			     user);
+		return weir_reading_wrong(
+			r, t, "token of %.64s: expires: want a time like \"2027-01-31T00:00:00Z\"",
+			user);
 	to->user = strdup(user);
-	return to->user ? read_texts(r, t, "groups", &to->groups, &to->n_groups) : no_memory(r);
+	return to->user ? weir_reading_texts(r, t, "groups", &to->groups, &to->n_groups)
+			: weir_reading_no_memory(r);
 }
 
-static int read_tokens(struct reading *r, const cJSON *tokens)
+static int read_tokens(struct weir_reading *r, const cJSON *tokens)
 {
 	struct weir_rules *rules = r->rules;
 	const cJSON *t;
 	int e;
 
 	if (tokens && !cJSON_IsArray(tokens))
-		return wrong(r, tokens, "tokens: want a list");
+		return weir_reading_wrong(r, tokens, "tokens: want a list");
 	cJSON_ArrayForEach (t, tokens) {
 		struct weir_token *items = more(rules->tokens, rules->n_tokens, sizeof(*items));
 
 		if (!items)
-			return no_memory(r);
+			return weir_reading_no_memory(r);
 		rules->tokens = items;
 		items[rules->n_tokens] = (struct weir_token){ 0 };
 		e = read_token(r, t, &items[rules->n_tokens++]);
@@ -516,13 +299,13 @@ void weir_rules_unref(struct weir_rules **rules)
 	for (size_t i = 0; i < r->n_roles; i++)
 		free((char *)r->roles[i].name);
 	for (size_t i = 0; i < r->n_bindings; i++) {
-		free_texts(r->bindings[i].users, r->bindings[i].n_users);
-		free_texts(r->bindings[i].groups, r->bindings[i].n_groups);
+		weir_texts_free(r->bindings[i].users, r->bindings[i].n_users);
+		weir_texts_free(r->bindings[i].groups, r->bindings[i].n_groups);
 		weir_scope_clear(&r->bindings[i].scope);
 	}
 	for (size_t i = 0; i < r->n_tokens; i++) {
 		free(r->tokens[i].user);
-		free_texts(r->tokens[i].groups, r->tokens[i].n_groups);
+		weir_texts_free(r->tokens[i].groups, r->tokens[i].n_groups);
 	}
 	free(r->roles);
 	free(r->bindings);
@@ -530,13 +313,13 @@ void weir_rules_unref(struct weir_rules **rules)
 	free(r);
 }
 
-static int read_all(struct reading *r, const cJSON *root)
+static int read_all(struct weir_reading *r, const cJSON *root)
 {
 	static const char *const keys[] = { "projects", "roles", "bindings", "tokens", NULL };
-	int e = check_keys(r, root, "access", keys);
+	int e = weir_reading_keys(r, root, "access", keys);
 
 	if (e == 0)
-		e = read_projects(r, cJSON_GetObjectItemCaseSensitive(root, "projects"));
+		e = weir_reading_projects(r, cJSON_GetObjectItemCaseSensitive(root, "projects"));
 	if (e == 0)
 		e = read_roles(r, cJSON_GetObjectItemCaseSensitive(root, "roles"));
 	if (e == 0)
@@ -550,13 +333,13 @@ int weir_rules_parse(const char *text, size_t len, const char *name, struct weir
 		     struct weir_error *err)
 {
 	WEIR_CLEANUP(weir_rules_unref) struct weir_rules *rules = calloc(1, sizeof(*rules));
-	struct reading r = { .file = name, .err = err, .rules = rules };
+	struct weir_reading r = { .file = name, .err = err, .rules = rules };
 	struct weir_doc **docs = NULL;
 	size_t n = 0;
 	int e;
 
 	if (!rules)
-		return no_memory(&r);
+		return weir_reading_no_memory(&r);
 	rules->refs = 1;
 	e = weir_docs_parse(text, len, name, &docs, &n, err);
 	if (e < 0)

@@ -9,6 +9,9 @@ HUB_SOURCES += \
 	hub/access/file.c \
 	hub/access/internal.h \
 	hub/access/oidc.c \
+	hub/access/projects.c \
+	hub/access/reading.c \
+	hub/access/reading.h \
 	hub/access/review.c \
 	hub/access/roles.c \
 	hub/access/scope.c \
