@@ -227,6 +227,10 @@ void *weir_commit_run(void *ingest)
 	while (!ending && ok) {
 		pthread_mutex_lock(&in->lock);
 		wait_a_while(in);
+		if (in->abandoned) {
+			pthread_mutex_unlock(&in->lock);
+			break;
+		}
 		ending = in->ending && !in->entries;
 		if (take_all(in, &c) < 0)
 			weir_log(WEIR_LOG_ERROR, "no memory to store flows; tried again", NULL);

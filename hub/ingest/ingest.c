@@ -62,6 +62,12 @@ int weir_ingest_new(const struct weir_ingest_config *config, struct weir_ingest 
 	return 0;
 }
 
+void weir_ingest_abandon(struct weir_ingest **ingest)
+{
+	(*ingest)->abandoned = true;
+	weir_ingest_free(ingest);
+}
+
 void weir_ingest_free(struct weir_ingest **ingest)
 {
 	struct weir_ingest *in = weir_take(*ingest);

@@ -36,6 +36,8 @@ int weir_ingest_new(const struct weir_ingest_config *config, struct weir_ingest 
 		    struct weir_error *err);
 /* Stores what is there. */
 void weir_ingest_free(struct weir_ingest **ingest);
+/* Ends without storing what is not stored yet, as kill -9 would: for tests. */
+void weir_ingest_abandon(struct weir_ingest **ingest);
 
 /* The seq that is expected next of a node's boot: what is stored or has been handed
  * in ends there. 0: this boot has never been heard of. known: whether anything

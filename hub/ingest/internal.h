@@ -108,7 +108,7 @@ struct weir_ingest {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	pthread_t thread;
-	bool has_thread, ending;
+	bool has_thread, ending, abandoned;
 	bool draining; /* the dictionary is full: all that waits goes, then it begins anew */
 	struct weir_dictionary *words;
 	struct weir_words unpacked; /* the same, for who listens live */

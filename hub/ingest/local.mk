@@ -7,3 +7,6 @@ HUB_SOURCES += \
 	hub/ingest/join.c \
 	hub/ingest/origins.c \
 	hub/ingest/rows.c
+HUB_TESTS += tests/unit/hub/ingest/ingest
+tests_unit_hub_ingest_ingest_SOURCES = tests/unit/hub/ingest/ingest.c
+tests_unit_hub_ingest_ingest_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)

@@ -88,7 +88,7 @@ static uint32_t random_side(struct test_rows *t)
 	struct weir_bytes b = { 0 };
 	uint32_t number;
 
-	s.n_policies = s.reason == WEIR_REASON_RULE	? 1
+	s.n_policies = s.reason == WEIR_REASON_RULE	  ? 1
 		       : s.reason == WEIR_REASON_ISOLATED ? (uint16_t)(1 + test_random(2))
 							  : 0;
 	for (uint16_t i = 0; i < s.n_policies; i++) {

@@ -59,8 +59,7 @@ static void defaults(void **state)
 static void without_tls(void **state)
 {
 	WEIR_CLEANUP(weir_hub_config_free)
-	struct weir_hub_config *v4 = NULL,
-			       *v6 = NULL, *tls = NULL;
+	struct weir_hub_config *v4 = NULL, *v6 = NULL, *tls = NULL;
 
 	refused("--http-address=0.0.0.0:9573", "http.address: 0.0.0.0:9573 without TLS");
 	refused("--http-address=[::]:9573", "without TLS");

@@ -77,7 +77,8 @@ static int take_flow(void *data, const struct weir_hub_flow *flow)
 	char buf[TEST_LINE];
 
 	if (l->n)
-		assert_true(l->order < 0 ? flow->record.time <= l->last : flow->record.time >= l->last);
+		assert_true(l->order < 0 ? flow->record.time <= l->last
+					 : flow->record.time >= l->last);
 	l->last = flow->record.time;
 	test_line(flow, buf);
 	add_line(l, buf);
@@ -174,7 +175,8 @@ static int take_sum(void *data, const struct weir_sum *sum)
 
 	s->other |= sum->other;
 	for (int d = 0; d < 2; d++)
-		snprintf(key + strlen(key), sizeof(key) - strlen(key), "%s|", sum->values[d] ?: "-");
+		snprintf(key + strlen(key), sizeof(key) - strlen(key), "%s|",
+			 sum->values[d] ?: "-");
 	to = sums_of(s, key);
 	for (int m = 0; m < WEIR_SUM_MAX; m++)
 		to[m] += sum->sums[m];
@@ -243,10 +245,10 @@ static void add_expected(struct sums *s, const struct weir_hub_flow *f,
 
 static void check_sums(struct weir_store *s, struct test_rows *t, uint64_t base)
 {
-	static const enum weir_dimension dims[] = { WEIR_DIM_TIME,	    WEIR_DIM_FROM_NAMESPACE,
-						    WEIR_DIM_TO_NAMESPACE,  WEIR_DIM_FROM_WORKLOAD,
-						    WEIR_DIM_TO_POD,	    WEIR_DIM_PORT,
-						    WEIR_DIM_VERDICT,	    WEIR_DIM_CLUSTER };
+	static const enum weir_dimension dims[] = { WEIR_DIM_TIME,	   WEIR_DIM_FROM_NAMESPACE,
+						    WEIR_DIM_TO_NAMESPACE, WEIR_DIM_FROM_WORKLOAD,
+						    WEIR_DIM_TO_POD,	   WEIR_DIM_PORT,
+						    WEIR_DIM_VERDICT,	   WEIR_DIM_CLUSTER };
 	struct sums *got = calloc(1, sizeof(*got)), *want = calloc(1, sizeof(*want));
 	struct weir_scope scope;
 	struct weir_filter filter;
@@ -400,8 +402,11 @@ static void test_budget(void **state_)
 	struct weir_scope all = { 0 };
 	struct weir_filter filter = { 0 };
 	struct weir_answer_end end;
-	struct weir_flow_query q = { .to = UINT64_MAX, .scope = &all, .filter = &filter,
-				     .limit = 10000, .budget = { 60000, 100, 1ull << 32 } };
+	struct weir_flow_query q = { .to = UINT64_MAX,
+				     .scope = &all,
+				     .filter = &filter,
+				     .limit = 10000,
+				     .budget = { 60000, 100, 1ull << 32 } };
 	struct test_rows t;
 	size_t n = 0;
 
@@ -437,7 +442,8 @@ static void test_retention(void **state_)
 	s->ops->stats(s, &after);
 	assert_int_equal(after.rows, before.rows);
 	for (int i = 1; i <= 12; i++)
-		assert_int_equal(s->ops->expire(s, now + 8 * day + (uint64_t)i * 6 * MINUTE, NULL), 0);
+		assert_int_equal(s->ops->expire(s, now + 8 * day + (uint64_t)i * 6 * MINUTE, NULL),
+				 0);
 	s->ops->stats(s, &after);
 	assert_true(after.rows < before.rows);
 	assert_true(after.expired >= 2);
@@ -474,7 +480,9 @@ static void test_torn(void **state_)
 static void test_second_hub(void **state_)
 {
 	struct weir_store *s = open_store(3600000), *other = NULL;
-	struct weir_store_config config = { .type = "sqlite", .path = folder, .partition_ms = 1000 };
+	struct weir_store_config config = { .type = "sqlite",
+					    .path = folder,
+					    .partition_ms = 1000 };
 	struct weir_error err = { "" };
 
 	assert_true(weir_store_open(&config, &other, &err) < 0);
