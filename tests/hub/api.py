@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import socket
 import sys
 import threading
 import time
@@ -324,6 +325,11 @@ class Live(threading.Thread):
         self.response.readline()
         self.start()
 
+    def close(self):
+        self.c.sock.shutdown(socket.SHUT_RDWR)
+        self.join(10)
+        self.c.close()
+
     def run(self):
         event = None
         try:
@@ -362,7 +368,7 @@ def test_live():
     FLOWS.extend(more)
     assert HUB.metrics()["weir_hub_live_clients"] == len(PEOPLE) + 1
     for s in [*streams.values(), denied]:
-        s.c.sock.close()
+        s.close()
 
 
 # --- the document -------------------------------------------------------------------------------
