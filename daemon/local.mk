@@ -139,10 +139,13 @@ daemon_libweird_a_SOURCES = \
 	daemon/parts.c \
 	daemon/parts.h \
 	daemon/publish/auth.c \
+	daemon/publish/clients.c \
 	daemon/publish/internal.h \
 	daemon/publish/kept.h \
+	daemon/publish/outlet.c \
 	daemon/publish/publish.c \
 	daemon/publish/publish.h \
+	daemon/publish/scoped.c \
 	daemon/publish/socket.c \
 	daemon/publish/topics.c \
 	daemon/purge.c \
@@ -340,6 +343,10 @@ check_PROGRAMS += tests/unit/daemon/publish
 TESTS += tests/unit/daemon/publish
 tests_unit_daemon_publish_SOURCES = tests/unit/daemon/publish.c
 tests_unit_daemon_publish_LDADD = $(LIBDAEMON) $(LIBWEIR) $(ZMQ_LIBS) $(CMOCKA_LIBS) -lpthread
+check_PROGRAMS += tests/unit/daemon/scoped
+TESTS += tests/unit/daemon/scoped
+tests_unit_daemon_scoped_SOURCES = tests/unit/daemon/scoped.c
+tests_unit_daemon_scoped_LDADD = $(LIBDAEMON) $(LIBWEIR) $(MSGPACK_LIBS) $(ZMQ_LIBS) $(CMOCKA_LIBS) -lpthread
 endif
 
 if WEIR_HAVE_TESTS

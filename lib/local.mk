@@ -24,6 +24,7 @@ lib_libweir_a_SOURCES = \
 	lib/doc/yaml.c \
 	lib/error.c \
 	lib/file.c \
+	lib/hide.c \
 	lib/link/message.c \
 	lib/link/token.c \
 	lib/log.c \

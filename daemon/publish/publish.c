@@ -23,19 +23,21 @@
 
 #define BEAT_MS	    1000
 #define BATCH_BYTES (1u << 20) /* far below what a hub takes (weir/link.h) */
-#define TOPIC_MAX   320
+#define LOOK_MS	    2000
 #define WAITING_MAX 4u /* batches' worth of records that wait for memory */
 #define MS_NS	    1000000ull
 
 struct weir_publisher {
-	void *context, *socket;
+	void *context;
+	struct weir_outlet *all; /* everything, batches too */
+	struct weir_scoped scoped;
 	char *node, *boot;
 	struct weir_batch_encoder *encoder;
-	struct weir_topics prefixes, counters;
 	struct weir_json_buffer json;
 	struct weir_auth auth;
 	unsigned batch_records, batch_ms;
 	size_t history_max, history_bytes;
+	uint64_t looked;	    /* monotonic ms: at the folder of keys */
 	uint64_t opened, last_sent; /* monotonic ms: first record of the batch; last batch */
 	pthread_mutex_t lock;	    /* of the history */
 	struct weir_kept *oldest, **newest;
@@ -66,24 +68,27 @@ static void unref(void *bytes, void *hint)
 	weir_kept_unref(hint);
 }
 
-static int open_socket(struct weir_publisher *p, const struct weir_publish_config *c,
-		       struct weir_error *err)
+static int open_sockets(struct weir_publisher *p, const struct weir_publish_config *c,
+			struct weir_error *err)
 {
-	int verbose = 1, queue = (int)c->queue;
+	int r;
 
 	p->context = zmq_ctx_new();
-	p->socket = p->context ? zmq_socket(p->context, ZMQ_XPUB) : NULL;
-	if (!p->socket)
+	if (!p->context)
 		return weir_error_set(err, errno, "ZeroMQ: %s", zmq_strerror(errno));
-	zmq_setsockopt(p->socket, ZMQ_XPUB_VERBOSER, &verbose, sizeof(verbose));
-	zmq_setsockopt(p->socket, ZMQ_SNDHWM, &queue, sizeof(queue));
-	if (c->curve_secret_file) {
-		int r = weir_auth_start(&p->auth, p->context, c->curve_clients_dir, err);
-
-		if (r < 0)
-			return r;
-	}
-	return weir_publish_open(p->socket, c, err);
+	r = weir_outlet_new(p->context, c->queue, &p->all, err);
+	if (r == 0 && c->curve_secret_file)
+		r = weir_auth_start(&p->auth, p->context, c->curve_clients_dir, err);
+	if (r == 0)
+		r = weir_publish_open(p->all->socket, c, err);
+	if (r < 0)
+		return r;
+	p->scoped.context = p->context;
+	p->scoped.queue = c->queue;
+	p->scoped.dir = c->curve_clients_dir ? strdup(c->curve_clients_dir) : NULL;
+	p->scoped.secret_file = c->curve_secret_file ? strdup(c->curve_secret_file) : NULL;
+	weir_scoped_look(&p->scoped);
+	return 0;
 }
 
 int weir_publisher_new(const struct weir_publish_config *c, struct weir_publisher **ret,
@@ -107,7 +112,7 @@ int weir_publisher_new(const struct weir_publish_config *c, struct weir_publishe
 	p->data = c->data;
 	p->last_sent = now_ns(CLOCK_MONOTONIC) / MS_NS;
 	r = p->node && p->boot ? weir_batch_encoder_new(&p->encoder) : -ENOMEM;
-	r = r < 0 ? weir_error_errno(err, ENOMEM, "publisher") : open_socket(p, c, err);
+	r = r < 0 ? weir_error_errno(err, ENOMEM, "publisher") : open_sockets(p, c, err);
 	if (r < 0) {
 		weir_publisher_free(&p, 0);
 		return weir_error_prefix(err, r, "publish");
@@ -145,9 +150,9 @@ static void send_batch(struct weir_publisher *p, struct weir_kept *k)
 		p->dropped++;
 		return;
 	}
-	if (zmq_send(p->socket, WEIR_WIRE_BATCH_TOPIC, strlen(WEIR_WIRE_BATCH_TOPIC),
+	if (zmq_send(p->all->socket, WEIR_WIRE_BATCH_TOPIC, strlen(WEIR_WIRE_BATCH_TOPIC),
 		     ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-	    zmq_msg_send(&msg, p->socket, ZMQ_DONTWAIT) < 0) {
+	    zmq_msg_send(&msg, p->all->socket, ZMQ_DONTWAIT) < 0) {
 		p->dropped++;
 		zmq_msg_close(&msg);
 	}
@@ -182,58 +187,12 @@ static int close_batch(struct weir_publisher *p)
 	return 0;
 }
 
-/* Topic, record, number: whatever fails leaves a hole in the topic's numbers. */
-static void send_json(struct weir_publisher *p, const struct weir_record *r, const char *topic)
+static void say(struct weir_publisher *p, const struct weir_record *r)
 {
-	char number[24];
-	int len;
-
-	if (!weir_topics_match(&p->prefixes, topic))
-		return;
-	len = snprintf(number, sizeof(number), "%" PRIu64, weir_topics_next(&p->counters, topic));
-	if (!p->json.len && weir_record_to_json(r, p->node, &p->json) < 0) {
-		p->dropped++;
-		return;
-	}
-	if (zmq_send(p->socket, topic, strlen(topic), ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-	    zmq_send(p->socket, p->json.text, p->json.len, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0 ||
-	    zmq_send(p->socket, number, (size_t)len, ZMQ_DONTWAIT) < 0)
-		p->dropped++;
-}
-
-static void send_to_namespace(struct weir_publisher *p, const struct weir_record *r, const char *ns)
-{
-	char topic[TOPIC_MAX];
-
-	snprintf(topic, sizeof(topic), WEIR_WIRE_NS_TOPIC "%s", ns);
-	send_json(p, r, topic);
-}
-
-/* Nobody knows which namespaces the lost records were of: all who listen are told. */
-static void send_gap(struct weir_publisher *p, const struct weir_record *r)
-{
-	size_t len = strlen(WEIR_WIRE_NS_TOPIC);
-
-	send_json(p, r, WEIR_WIRE_NS_TOPIC);
-	for (size_t i = 0; i < p->prefixes.n; i++)
-		if (p->prefixes.items[i].len > len &&
-		    strncmp(p->prefixes.items[i].name, WEIR_WIRE_NS_TOPIC, len) == 0)
-			send_json(p, r, p->prefixes.items[i].name);
-}
-
-static void send_to_namespaces(struct weir_publisher *p, const struct weir_record *r)
-{
-	const char *src = r->src.namespace_, *dst = r->dst.namespace_;
-
-	p->json.len = 0;
-	if (r->type == WEIR_RECORD_GAP) {
-		send_gap(p, r);
-		return;
-	}
-	if (src)
-		send_to_namespace(p, r, src);
-	if (dst && (!src || strcmp(src, dst) != 0))
-		send_to_namespace(p, r, dst);
+	for (struct weir_outlet *o = p->all; o; o = o->next)
+		p->dropped += (uint64_t)weir_outlet_say(o, r, p->node, &p->json);
+	for (struct weir_outlet *o = p->scoped.first; o; o = o->next)
+		p->dropped += (uint64_t)weir_outlet_say(o, r, p->node, &p->json);
 }
 
 int weir_publisher_add(struct weir_publisher *p, struct weir_record *record)
@@ -252,18 +211,26 @@ int weir_publisher_add(struct weir_publisher *p, struct weir_record *record)
 	p->gaps += record->type == WEIR_RECORD_GAP;
 	if (!n)
 		p->opened = now_ns(CLOCK_MONOTONIC) / MS_NS;
-	if (p->prefixes.n)
-		send_to_namespaces(p, record);
+	say(p, record);
 	if (n + 1 >= p->batch_records || weir_batch_bytes(p->encoder) >= BATCH_BYTES)
 		close_batch(p); /* without memory: tried again by process */
 	return 0;
 }
 
+static int fd_of(struct weir_outlet *o, int *ret)
+{
+	size_t size = sizeof(*ret);
+
+	return zmq_getsockopt(o->socket, ZMQ_FD, ret, &size) == 0 ? 1 : 0;
+}
+
 int weir_publisher_fds(struct weir_publisher *p, int *fds, int max)
 {
-	size_t size = sizeof(*fds);
+	int n = max > 0 ? fd_of(p->all, fds) : 0;
 
-	return max > 0 && zmq_getsockopt(p->socket, ZMQ_FD, fds, &size) == 0 ? 1 : 0;
+	for (struct weir_outlet *o = p->scoped.first; o && n < max; o = o->next)
+		n += fd_of(o, fds + n);
+	return n;
 }
 
 static uint64_t due(const struct weir_publisher *p)
@@ -274,26 +241,39 @@ static uint64_t due(const struct weir_publisher *p)
 int weir_publisher_timeout(struct weir_publisher *p)
 {
 	uint64_t now = now_ns(CLOCK_MONOTONIC) / MS_NS, then = due(p);
-	int events = 0;
-	size_t size = sizeof(events);
 
 	/* ZMQ_FD tells of a change once only */
-	if (zmq_getsockopt(p->socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN))
+	if (weir_outlet_pending(p->all))
 		return 0;
+	for (struct weir_outlet *o = p->scoped.first; o; o = o->next)
+		if (weir_outlet_pending(o))
+			return 0;
 	return then > now ? (int)(then - now) : 0;
+}
+
+static void read_subscriptions(struct weir_publisher *p, uint64_t now)
+{
+	uint64_t subscribers;
+
+	if (now >= p->looked + LOOK_MS) {
+		weir_scoped_look(&p->scoped);
+		p->looked = now;
+	}
+	p->dropped += (uint64_t)weir_outlet_read(p->all);
+	subscribers = weir_topics_count(&p->all->prefixes);
+	for (struct weir_outlet *o = p->scoped.first; o; o = o->next) {
+		p->dropped += (uint64_t)weir_outlet_read(o);
+		subscribers += weir_topics_count(&o->prefixes);
+	}
+	p->subscribers = subscribers;
 }
 
 int weir_publisher_process(struct weir_publisher *p, struct weir_error *err)
 {
-	zmq_msg_t msg;
+	uint64_t now = now_ns(CLOCK_MONOTONIC) / MS_NS;
 
-	zmq_msg_init(&msg);
-	while (zmq_msg_recv(&msg, p->socket, ZMQ_DONTWAIT) >= 0)
-		if (weir_topics_change(&p->prefixes, zmq_msg_data(&msg), zmq_msg_size(&msg)) < 0)
-			p->dropped++;
-	zmq_msg_close(&msg);
-	p->subscribers = weir_topics_count(&p->prefixes);
-	if (now_ns(CLOCK_MONOTONIC) / MS_NS < due(p))
+	read_subscriptions(p, now);
+	if (now < due(p))
 		return 0;
 	if (close_batch(p) < 0)
 		return weir_error_errno(err, ENOMEM, "publish: batch");
@@ -364,12 +344,10 @@ void weir_publisher_free(struct weir_publisher **publisher, int linger_ms)
 
 	if (!p)
 		return;
-	if (p->socket && p->encoder && weir_batch_records(p->encoder))
+	if (p->all && p->encoder && weir_batch_records(p->encoder))
 		close_batch(p);
-	if (p->socket) {
-		zmq_setsockopt(p->socket, ZMQ_LINGER, &linger_ms, sizeof(linger_ms));
-		zmq_close(p->socket);
-	}
+	weir_scoped_free(&p->scoped, linger_ms);
+	weir_outlet_free(&p->all, linger_ms);
 	if (p->context)
 		zmq_ctx_term(p->context);
 	weir_auth_stop(&p->auth);
@@ -378,8 +356,6 @@ void weir_publisher_free(struct weir_publisher **publisher, int linger_ms)
 		unref(NULL, k);
 	}
 	weir_batch_encoder_free(&p->encoder);
-	weir_topics_free(&p->prefixes);
-	weir_topics_free(&p->counters);
 	weir_json_buffer_free(&p->json);
 	pthread_mutex_destroy(&p->lock);
 	free(p->node);

@@ -80,7 +80,7 @@ static int open_all(void *socket, const struct weir_publish_config *c, const cha
 	return r;
 }
 
-static int use_curve(void *socket, const char *file, struct weir_error *err)
+static int use_curve(void *socket, const char *file, const char *domain, struct weir_error *err)
 {
 	char key[WEIR_CURVE_KEY_LEN + 1];
 	int on = 1, r = weir_curve_read_secret(file, key, err);
@@ -89,7 +89,7 @@ static int use_curve(void *socket, const char *file, struct weir_error *err)
 		return r;
 	if (zmq_setsockopt(socket, ZMQ_CURVE_SERVER, &on, sizeof(on)) < 0 ||
 	    zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, key, WEIR_CURVE_KEY_LEN) < 0 ||
-	    zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, "weir", 4) < 0)
+	    zmq_setsockopt(socket, ZMQ_ZAP_DOMAIN, domain, strlen(domain)) < 0)
 		r = weir_error_set(err, errno, "CURVE: %s", zmq_strerror(errno));
 	explicit_bzero(key, sizeof(key));
 	return r;
@@ -104,6 +104,19 @@ int weir_publish_open(void *socket, const struct weir_publish_config *c, struct 
 	if (r == 0)
 		r = open_all(socket, c, IPC, err);
 	if (r == 0 && c->curve_secret_file)
-		r = use_curve(socket, c->curve_secret_file, err);
+		r = use_curve(socket, c->curve_secret_file, "weir", err);
 	return r < 0 ? r : open_all(socket, c, TCP, err);
+}
+
+int weir_publish_open_scoped(void *socket, const char *address, const char *secret_file,
+			     struct weir_error *err)
+{
+	const struct weir_publish_endpoint e = { .address = address };
+	char domain[256];
+	int r = check(&e, true, err);
+
+	snprintf(domain, sizeof(domain), "weir %s", address);
+	if (r == 0)
+		r = use_curve(socket, secret_file, domain, err);
+	return r < 0 ? r : open_one(socket, &e, err);
 }

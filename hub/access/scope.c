@@ -51,21 +51,12 @@ bool weir_scope_has_cluster(const struct weir_scope *scope, const char *cluster)
 
 void weir_scope_redact_peer(struct weir_record_peer *peer)
 {
-	struct weir_record_peer shown = { .namespace_ = peer->namespace_,
-					  .workload_kind = peer->workload_kind,
-					  .workload = peer->workload,
-					  .port = peer->port };
-
-	if (!peer->namespace_)
-		shown.addr = peer->addr;
-	*peer = shown;
+	weir_record_hide_peer(peer);
 }
 
 void weir_scope_redact_side(struct weir_record_side *side)
 {
-	*side = (struct weir_record_side){ .verdict = side->verdict,
-					   .reason = side->reason,
-					   .rule = -1 };
+	weir_record_hide_side(side);
 }
 
 static void redact_end(struct weir_hub_flow *f, struct weir_record_peer *peer,
@@ -76,13 +67,6 @@ static void redact_end(struct weir_hub_flow *f, struct weir_record_peer *peer,
 	weir_scope_redact_side(side);
 	weir_scope_redact_side(staged);
 	f->nodes[direction] = NULL;
-}
-
-/* Numbers of the node that reports count its other flows, too. */
-static void redact_numbers(struct weir_hub_flow *f)
-{
-	f->record.seq = 0;
-	f->record.flow = 0;
 }
 
 bool weir_scope_redact(const struct weir_scope *scope, struct weir_hub_flow *flow)
@@ -104,7 +88,7 @@ bool weir_scope_redact(const struct weir_scope *scope, struct weir_hub_flow *flo
 	if (!dst)
 		redact_end(flow, &r->dst, &r->ingress, &r->staged_ingress, WEIR_INGRESS);
 	if (!src || !dst)
-		redact_numbers(flow);
+		weir_record_hide_numbers(r);
 	return true;
 }
 

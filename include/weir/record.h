@@ -94,3 +94,13 @@ struct weir_record {
 				 retransmissions; else 1 */
 	uint64_t lost;	      /* GAP: how many, 0: unknown how many */
 };
+
+/*
+ * For whoever may not see an end: of it only namespace and workload stay, and its side's
+ * verdict and reason. An end that is in no namespace (the world outside) keeps its address,
+ * as the other end dialled it or was dialled from it. Ports belong to the connection.
+ */
+void weir_record_hide_peer(struct weir_record_peer *peer);
+void weir_record_hide_side(struct weir_record_side *side);
+/* Numbers of the node that reports count its other flows, too. */
+void weir_record_hide_numbers(struct weir_record *record);

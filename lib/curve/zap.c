@@ -31,7 +31,7 @@ static const char *text_of(zmq_msg_t *part, char *buf, size_t size)
 
 static bool is_allowed(const struct weir_zap *z, zmq_msg_t *parts, int n, char *key)
 {
-	char domain[64], address[64];
+	char domain[256], address[64];
 	struct weir_zap_request request = { .key = key };
 
 	if (n != ZAP_PARTS || zmq_msg_size(&parts[ZAP_MECHANISM]) != 5 ||
