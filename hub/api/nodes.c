@@ -201,7 +201,7 @@ int weir_answer_enrol(struct weir_request *r, struct weir_error *err)
 	WEIR_CLEANUP(delete_json)
 	cJSON *json = r->body ? cJSON_ParseWithLength(r->body, r->body_len) : NULL;
 	char object[2 * WEIR_LINK_NAME_MAX + 8];
-	struct enrolment e = { NULL };
+	struct enrolment e = { .node = NULL };
 	int code = read_enrolment(json, &e, err);
 
 	if (code < 0)

@@ -288,6 +288,9 @@ static void on_completed(void *data, struct MHD_Connection *connection, void **s
 /* --- life ------------------------------------------------------------------------------- */
 
 static void on_mhd_log(void *data, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void on_mhd_log(void *data, const char *fmt, va_list args)
 {
 	char text[256];
 

@@ -21,7 +21,7 @@ void weir_json_raw(struct weir_json *j, const char *text, size_t len)
 	size_t size = b->size ? b->size : 1024;
 	char *grown;
 
-	if (j->failed)
+	if (j->failed || !len)
 		return;
 	while (size < b->len + len + 1)
 		size *= 2;

@@ -97,6 +97,8 @@ class Node:
     def is_stored(self):
         if self.process.poll() is not None:
             raise AssertionError("the node has ended")
+        if self.hub.process.poll() is not None:
+            raise AssertionError(f"weir-hub has ended: {self.hub.log_text()}")
         for line in self.process.stdout.readlines():
             self.acked = max(self.acked, int(line.split()[1]))
         return self.acked >= self.sent
@@ -138,7 +140,10 @@ class Hub:
     def start(self):
         self.log = open(f"{self.folder}/log", "a+")
         self.process = subprocess.Popen(
-            [HUB] + [f"--{k}={v}" for k, v in self.flags.items()], stderr=self.log)
+            [HUB] + [f"--{k}={v}" for k, v in self.flags.items()], stderr=self.log,
+            # with AddressSanitizer: memory that was freed is soon used again, as ever
+            env={**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
+                 ":quarantine_size_mb=1"})
         wait_for("the hub is ready", self.is_ready)
 
     def is_ready(self):
@@ -182,6 +187,8 @@ class Hub:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        elif self.process and self.process.returncode:
+            print(f"weir-hub ended with {self.process.returncode}:\n{self.log_text()[-4000:]}")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def node(self, cluster, name):

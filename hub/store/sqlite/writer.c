@@ -314,7 +314,8 @@ int weir_writer_rows(struct weir_writer *w, const struct weir_dictionary *words,
 
 	if (w->dictionary != weir_dictionary_id(words))
 		for (int k = 0; k < WEIR_WORD_KINDS; k++)
-			memset(w->map[k], 0, w->n_map[k] * sizeof(*w->map[k]));
+			if (w->n_map[k])
+				memset(w->map[k], 0, w->n_map[k] * sizeof(*w->map[k]));
 	w->dictionary = weir_dictionary_id(words);
 	while (r == 0 && n) {
 		uint32_t some = n < WEIR_BLOCK_ROWS ? (uint32_t)n : WEIR_BLOCK_ROWS;
