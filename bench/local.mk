@@ -25,3 +25,8 @@ bench_pod_memory_LDADD = $(LIBDAEMON) $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 EXTRA_DIST += bench/kube_change.py bench/kube_fake.py bench/kube_scale.py
 EXTRA_DIST += bench/rejudge.py
 EXTRA_DIST += bench/spoof.py
+if WEIR_HAVE_HUB
+BENCHES += bench/hub_ingest
+bench_hub_ingest_SOURCES = bench/hub_flows.c bench/hub_flows.h bench/hub_ingest.c
+bench_hub_ingest_LDADD = $(HUB_LIBS)
+endif
