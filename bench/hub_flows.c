@@ -10,6 +10,9 @@
 
 #define BATCH	   1000u
 #define NAMESPACES 50u
+#define WORKLOADS  (BENCH_PODS / 5)
+#define PEERS	   6u	 /* workloads that one talks to */
+#define OUTSIDE	   5000u /* addresses */
 #define NAME_LEN   48
 
 static uint64_t state = 42;
@@ -22,12 +25,18 @@ static uint64_t pick(uint64_t below)
 	return state % below;
 }
 
-/* Few talk much: the square of a random number. */
+/* Few talk much. */
 static uint16_t pick_pod(void)
 {
 	uint64_t r = pick(BENCH_PODS);
 
 	return (uint16_t)(r * r / BENCH_PODS);
+}
+
+static uint16_t pick_peer(uint16_t src)
+{
+	return (uint16_t)((src % WORKLOADS * 13 + pick(PEERS) * 29) % WORKLOADS +
+			  WORKLOADS * pick(BENCH_PODS / WORKLOADS));
 }
 
 void bench_flows(struct bench_flow *flows, size_t n, uint64_t from, uint64_t to)
@@ -37,20 +46,21 @@ void bench_flows(struct bench_flow *flows, size_t n, uint64_t from, uint64_t to)
 	for (size_t i = 0; i < n; i++) {
 		struct bench_flow *f = &flows[i];
 		bool outside = pick(10) == 0, denied = pick(20) == 0;
+		uint16_t src = pick_pod();
 
 		*f = (struct bench_flow){
 			.time = from + (to - from) / n * i + pick(50000000),
-			.src = pick_pod(),
-			.dst = outside ? BENCH_PODS : pick_pod(),
-			.outside = (uint32_t)pick(200000),
+			.src = src,
+			.dst = outside ? BENCH_PODS : pick_peer(src),
+			.outside = (uint32_t)pick(OUTSIDE),
 			.sport = (uint16_t)(32768 + pick(28000)),
-			.dport = ports[pick(8)],
 			.packets = (uint32_t)(4 + pick(40)),
 			.type = denied	  ? WEIR_RECORD_DENIED
 				: pick(2) ? WEIR_RECORD_OPEN
 					  : WEIR_RECORD_END,
 			.verdict = denied ? WEIR_DENIED : WEIR_ALLOWED,
 		};
+		f->dport = ports[f->dst % WORKLOADS % 8];
 		f->bytes = f->packets * (uint32_t)(60 + pick(1000));
 		f->node = (uint8_t)(f->src % BENCH_NODES);
 	}
@@ -69,12 +79,12 @@ static void fill_pod(struct weir_record_peer *p, unsigned pod)
 	static char pods[BENCH_PODS][NAME_LEN], workloads[BENCH_PODS][NAME_LEN],
 		namespaces[NAMESPACES][16];
 	static struct weir_record_label labels[BENCH_PODS][2];
-	char *ns = namespaces[pod % NAMESPACES];
+	char *ns = namespaces[pod % WORKLOADS % NAMESPACES];
 
 	if (!*pods[pod]) {
-		snprintf(ns, 16, "team-%u", pod % NAMESPACES);
-		snprintf(workloads[pod], NAME_LEN, "service-%u", pod / 5);
-		snprintf(pods[pod], NAME_LEN, "service-%u-7c9f6d5b4-x%u", pod / 5, pod);
+		snprintf(ns, 16, "team-%u", pod % WORKLOADS % NAMESPACES);
+		snprintf(workloads[pod], NAME_LEN, "service-%u", pod % WORKLOADS);
+		snprintf(pods[pod], NAME_LEN, "service-%u-7c9f6d5b4-x%u", pod % WORKLOADS, pod);
 		labels[pod][0] = (struct weir_record_label){ "app", workloads[pod] };
 		labels[pod][1] = (struct weir_record_label){ "pod-template-hash", "7c9f6d5b4" };
 	}

@@ -20,7 +20,7 @@ struct bench_flow {
 };
 
 /* n flows with times of a day before now, in order; every tenth goes outside, every
- * twentieth is denied. */
+ * twentieth is denied; a workload talks to six others. */
 void bench_flows(struct bench_flow *flows, size_t n, uint64_t from, uint64_t to);
 /* All that weird says of it; strings are static. */
 void bench_record(const struct bench_flow *flow, struct weir_record *ret);

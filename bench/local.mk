@@ -26,7 +26,9 @@ EXTRA_DIST += bench/kube_change.py bench/kube_fake.py bench/kube_scale.py
 EXTRA_DIST += bench/rejudge.py
 EXTRA_DIST += bench/spoof.py
 if WEIR_HAVE_HUB
-BENCHES += bench/hub_ingest
+BENCHES += bench/hub_ingest bench/hub_query
 bench_hub_ingest_SOURCES = bench/hub_flows.c bench/hub_flows.h bench/hub_ingest.c
 bench_hub_ingest_LDADD = $(HUB_LIBS)
+bench_hub_query_SOURCES = bench/hub_flows.c bench/hub_flows.h bench/hub_query.c
+bench_hub_query_LDADD = $(HUB_LIBS)
 endif

@@ -105,7 +105,7 @@ static void sort_terms(struct weir_lens *l)
 			l->numbers |= bit;
 		} else if (t->field == WEIR_FILTER_CLUSTER) {
 			l->from |= bit; /* both ends are of the same */
-		} else if (!weir_field_is_of_end(t->field) || t->field == WEIR_FILTER_ADDRESS) {
+		} else if (!weir_field_is_of_end(t->field)) {
 			l->whole = true;
 		} else if (t->end == WEIR_EITHER_END && !t->negated) {
 			l->either |= bit;
@@ -115,13 +115,15 @@ static void sort_terms(struct weir_lens *l)
 			if (t->end != WEIR_FROM_END)
 				l->to |= bit;
 		}
+		if (t->field == WEIR_FILTER_ADDRESS)
+			l->addresses |= bit;
 	}
 }
 
 static void judge_end(struct weir_lens *l, uint32_t number)
 {
 	const struct weir_end *end = weir_words_end(&l->p->words, number);
-	uint32_t terms = l->from | l->to | l->either;
+	uint32_t terms = (l->from | l->to | l->either) & ~l->addresses;
 	struct weir_hub_flow flow = { .cluster = end ? end->cluster : NULL };
 	struct weir_record_peer peer;
 
@@ -246,16 +248,14 @@ static int read_first(struct weir_scan *s, const struct weir_lens *l, const stru
 	return r;
 }
 
-/* Rows without ends are gaps: judged as flows. */
-static bool ends_hold(const struct weir_lens *l, uint32_t src, uint32_t dst)
+static bool ends_hold(const struct weir_lens *l, uint32_t src, uint32_t dst, uint32_t without)
 {
-	if (!src && !dst)
-		return true;
+	uint32_t from = l->from & ~without, to = l->to & ~without, either = l->either & ~without;
+
 	if (!l->all && !l->visible[src] && !l->visible[dst])
 		return false;
-	return (l->holds[src] & l->from) == l->from && (l->holds[dst] & l->to) == l->to &&
-	       ((l->holds[src] & l->either) == l->either ||
-		(l->holds[dst] & l->either) == l->either);
+	return (l->holds[src] & from) == from && (l->holds[dst] & to) == to &&
+	       ((l->holds[src] & either) == either || (l->holds[dst] & either) == either);
 }
 
 static uint32_t pick_by_ends(struct weir_scan *s, const struct weir_lens *l,
@@ -265,7 +265,8 @@ static uint32_t pick_by_ends(struct weir_scan *s, const struct weir_lens *l,
 
 	for (uint32_t i = 0; i < b->rows; i++)
 		if (s->times[i] >= s->from && s->times[i] < s->to &&
-		    ends_hold(l, s->ends[0][i], s->ends[1][i]))
+		    ((!s->ends[0][i] && !s->ends[1][i]) || /* a gap: judged as a flow */
+		     ends_hold(l, s->ends[0][i], s->ends[1][i], l->addresses)))
 			s->pick[n++] = i;
 	return n;
 }
@@ -273,6 +274,35 @@ static uint32_t pick_by_ends(struct weir_scan *s, const struct weir_lens *l,
 static bool is_gap(const struct weir_row *row)
 {
 	return row->type == WEIR_RECORD_GAP;
+}
+
+/* The terms that hold of an end, with those of addresses, as far as they may be seen. */
+static uint32_t bits_of(const struct weir_lens *l, const struct weir_row *row, int i)
+{
+	const struct weir_end *end = weir_words_end(&l->p->words, row->end[i]);
+	struct weir_record_peer peer = { .namespace_ = end ? end->peer.namespace_ : NULL,
+					 .addr = row->addr[i],
+					 .nat_addr = row->nat[i] };
+	uint32_t bits = l->holds[row->end[i]];
+
+	if (!weir_lens_sees(l, row->end[i]))
+		weir_scope_redact_peer(&peer);
+	for (size_t t = 0; t < l->filter->n_terms; t++)
+		if (l->addresses >> t & 1 && weir_term_holds_of_end(&l->filter->terms[t], &peer))
+			bits |= 1u << t;
+	return bits;
+}
+
+static bool addresses_hold(const struct weir_lens *l, const struct weir_row *row)
+{
+	uint32_t src, dst;
+
+	if (!l->addresses || is_gap(row))
+		return true;
+	src = bits_of(l, row, 0);
+	dst = bits_of(l, row, 1);
+	return (src & l->from) == l->from && (dst & l->to) == l->to &&
+	       ((src & l->either) == l->either || (dst & l->either) == l->either);
 }
 
 static bool row_holds(const struct weir_scan *s, const struct weir_lens *l,
@@ -289,7 +319,7 @@ static bool row_holds(const struct weir_scan *s, const struct weir_lens *l,
 	for (size_t i = 0; i < l->filter->n_terms && !is_gap(row); i++)
 		if (l->numbers >> i & 1 && !weir_term_holds(&l->filter->terms[i], &flow))
 			return false;
-	return true;
+	return addresses_hold(l, row);
 }
 
 static bool flow_holds(const struct weir_lens *l, const struct weir_row *row)
@@ -318,12 +348,10 @@ static uint32_t keep_rows(struct weir_scan *s, const struct weir_lens *l, uint32
 	return kept;
 }
 
-/* What a flow is judged by, beyond times and ends. */
+/* What a flow is judged by, beyond what the row tells; its cluster is the reporter's. */
 static uint64_t columns_to_judge(const struct weir_lens *l)
 {
-	return l->whole ? WEIR_COLS_ALL & ~(WEIR_COLS_COUNTERS | WEIR_COL_BIT(WEIR_COL_AGE) |
-					    WEIR_COL_BIT(WEIR_COL_FLOW))
-			: WEIR_COL_PAIR(WEIR_COL_ORIGIN);
+	return WEIR_COL_PAIR(WEIR_COL_ORIGIN) | (l->whole ? WEIR_COL_PAIR(WEIR_COL_SIDE) : 0);
 }
 
 static void fill_first(struct weir_scan *s, uint32_t n)
@@ -361,6 +389,8 @@ int weir_scan_block(struct weir_scan *s, const struct weir_lens *l, const struct
 
 	if (l->numbers)
 		numbers |= WEIR_COL_BIT(WEIR_COL_PROTOCOL) | WEIR_COL_BIT(WEIR_COL_PORT + 1);
+	if (l->addresses)
+		numbers |= WEIR_COL_PAIR(WEIR_COL_ADDR) | WEIR_COL_PAIR(WEIR_COL_NAT);
 	if (r == 0)
 		n = pick_by_ends(s, l, b);
 	if (r == 0 && n) {

@@ -30,13 +30,14 @@ struct weir_lens {
 	const struct weir_scope *scope;
 	const struct weir_filter *filter;
 	uint32_t n_ends;
-	uint8_t *visible;  /* by number of the end */
-	uint32_t *holds;   /* bit t: term t of the filter holds of the end */
-	uint32_t from, to; /* terms that the source, the destination must hold */
-	uint32_t either;   /* terms that one of them must hold */
-	uint32_t numbers;  /* terms that the row's own numbers tell */
-	bool whole;	   /* other terms: a row is made a flow to be judged */
-	bool all;	   /* the scope hides nothing */
+	uint8_t *visible;   /* by number of the end */
+	uint32_t *holds;    /* bit t: term t of the filter holds of the end */
+	uint32_t from, to;  /* terms that the source, the destination must hold */
+	uint32_t either;    /* terms that one of them must hold */
+	uint32_t numbers;   /* terms that the row's own numbers tell */
+	uint32_t addresses; /* of from, to, either: those that the row's addresses tell */
+	bool whole;	    /* other terms: a row is made a flow to be judged */
+	bool all;	    /* the scope hides nothing */
 };
 int weir_lens_open(struct weir_partition *p, const struct weir_scope *scope,
 		   const struct weir_filter *filter, struct weir_lens **ret,
