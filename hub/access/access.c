@@ -158,6 +158,14 @@ static int try_token(struct weir_access *a, const char *token, uint64_t now,
 	return 0;
 }
 
+bool weir_access_may_wait(const struct weir_access *a, const char *authorization)
+{
+	const char *token = bearer_of(authorization);
+
+	return token && (a->oidc || a->review) &&
+	       strncmp(token, WEIR_TOKEN_PREFIX, strlen(WEIR_TOKEN_PREFIX)) != 0;
+}
+
 int weir_access_sign_in(struct weir_access *a, const char *authorization, const char *from,
 			struct weir_person **ret, struct weir_error *err)
 {

@@ -72,6 +72,9 @@ int weir_access_reload(struct weir_access *access, struct weir_error *err);
 int weir_access_sign_in(struct weir_access *access, const char *authorization, const char *from,
 			struct weir_person **ret, struct weir_error *err);
 
+/* False: this sign-in asks nobody else, and takes no time. */
+bool weir_access_may_wait(const struct weir_access *access, const char *authorization);
+
 /* Members of an object: the roles that there are, and who is bound to them over what. */
 struct weir_json;
 void weir_access_describe(struct weir_access *access, struct weir_json *j);

@@ -18,6 +18,7 @@
 
 #define LEEWAY_S   60
 #define KEYS_MAX   64
+#define RETRY_S	   5  /* an issuer that did not answer is left alone for so long */
 #define REFETCH_S  30 /* an unknown key has the keys fetched again, not more often */
 #define KEEP_S	   3600
 #define TOKEN_MAX  16384
@@ -181,7 +182,9 @@ static int check_signature(struct weir_oidc *o, cjose_jws_t *jws, uint64_t now,
 		return weir_error_set(err, EACCES,
 				      "the token's signature is of a kind that is not accepted");
 	if (!o->fetched || now > o->fetched + KEEP_S)
-		r = fetch_keys(o, now, err);
+		r = now < o->tried + RETRY_S
+			    ? weir_error_set(err, EAGAIN, "the issuer did not answer just now")
+			    : fetch_keys(o, now, err);
 	if (o->fetched && verifies(o, jws, algorithm, kid))
 		return 0;
 	if (r == 0 && now >= o->tried + REFETCH_S)

@@ -13,6 +13,8 @@
 #include "hub/config/config.h"
 #include "weir/cleanup.h"
 
+#define SIGN_INS 8 /* at once, of those that ask others */
+
 struct weir_budget weir_api_budget(const struct weir_api *api)
 {
 	const struct weir_hub_config *c = api->c.hub;
@@ -80,6 +82,9 @@ static int start(struct weir_api *api, struct weir_error *err)
 		r = weir_work_start(c->query.workers, c->query.queue, weir_server_work, &api->work,
 				    err);
 	if (r == 0)
+		r = weir_work_start(SIGN_INS, c->query.queue, weir_server_sign_in, &api->sign_ins,
+				    err);
+	if (r == 0)
 		r = weir_server_start(api, err);
 	if (r == 0 && *c->metrics.address)
 		r = weir_metrics_start(api, err);
@@ -112,11 +117,14 @@ void weir_api_stop(struct weir_api **api)
 	if (!a)
 		return;
 	weir_metrics_stop(a);
+	if (a->sign_ins)
+		weir_work_end(a->sign_ins);
 	if (a->work)
 		weir_work_end(a->work);
 	if (a->live)
 		weir_live_end(a->live);
 	weir_server_stop(a);
+	weir_work_free(&a->sign_ins);
 	weir_work_free(&a->work);
 	weir_live_free(&a->live);
 	weir_counters_free(&a->counters);

@@ -18,7 +18,8 @@ struct weir_work;
 struct weir_api {
 	struct weir_api_config c;
 	struct MHD_Daemon *http, *metrics;
-	struct weir_work *work;
+	struct weir_work *sign_ins; /* those that ask an issuer or an API server */
+	struct weir_work *work;	    /* questions, and all other sign-ins */
 	struct weir_live *live;
 	struct weir_counters *counters; /* NULL: no flow metrics */
 	pthread_mutex_t lock;		/* of receive */
@@ -33,6 +34,8 @@ int weir_server_start(struct weir_api *api, struct weir_error *err);
 void weir_server_stop(struct weir_api *api);
 /* In a worker: makes the answer, and hands the request back to the event thread. */
 void weir_server_work(struct weir_request *r);
+/* In a worker of the other kind: signs in, and hands the request on to the former. */
+void weir_server_sign_in(struct weir_request *r);
 
 int weir_metrics_start(struct weir_api *api, struct weir_error *err);
 void weir_metrics_stop(struct weir_api *api);

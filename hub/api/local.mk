@@ -48,11 +48,14 @@ hub/api/health.$(OBJEXT): hub/api/openapi.inc
 HUB_TESTS += \
 	tests/unit/hub/api/ask \
 	tests/unit/hub/api/live \
-	tests/unit/hub/api/routes
+	tests/unit/hub/api/routes \
+	tests/unit/hub/api/work
 tests_unit_hub_api_ask_SOURCES = tests/unit/hub/api/ask.c
 tests_unit_hub_api_ask_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
 tests_unit_hub_api_routes_SOURCES = tests/unit/hub/api/routes.c
 tests_unit_hub_api_routes_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
+tests_unit_hub_api_work_SOURCES = tests/unit/hub/api/work.c
+tests_unit_hub_api_work_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
 tests_unit_hub_api_live_SOURCES = tests/unit/hub/api/live.c
 tests_unit_hub_api_live_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
 

@@ -218,26 +218,49 @@ static int sign_in(struct weir_request *r)
 	return code;
 }
 
-void weir_server_work(struct weir_request *r)
+static void hand_back(struct weir_request *r)
 {
-	if (sign_in(r) == 0)
-		make_answer(r);
 	r->done = true;
 	MHD_resume_connection(r->connection);
+}
+
+void weir_server_work(struct weir_request *r)
+{
+	if (r->person || sign_in(r) == 0)
+		make_answer(r);
+	hand_back(r);
+}
+
+void weir_server_sign_in(struct weir_request *r)
+{
+	struct weir_work *work = r->api->work;
+
+	if (sign_in(r) < 0) {
+		hand_back(r);
+	} else if (weir_work_reserve(work) < 0) {
+		weir_request_problem_status(r, 503, "too many questions wait for an answer");
+		hand_back(r);
+	} else {
+		weir_work_submit(work, r);
+	}
 }
 
 /* Suspended before a worker can have it: it might be done at once. */
 static void hand_over(struct weir_request *r)
 {
 	struct weir_api *api = r->api;
+	bool may_wait = weir_access_may_wait(api->c.access, r->authorization);
+	struct weir_work *work = may_wait ? api->sign_ins : api->work;
 
 	if (api->answers > api->c.hub->limits.answers) {
 		weir_request_problem_status(r, 503, "too many answers wait to be read");
-	} else if (weir_work_reserve(api->work) < 0) {
-		weir_request_problem_status(r, 503, "too many questions wait for an answer");
+	} else if (weir_work_reserve(work) < 0) {
+		weir_request_problem_status(r, 503,
+					    may_wait ? "too many sign-ins wait"
+						     : "too many questions wait for an answer");
 	} else {
 		MHD_suspend_connection(r->connection);
-		weir_work_submit(api->work, r);
+		weir_work_submit(work, r);
 		return;
 	}
 	r->done = true;

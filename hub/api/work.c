@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A bounded queue and its threads. */
+/* A bounded queue and its threads. Used twice by api.c: for sign-ins, and for questions. */
 #include "hub/api/work.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hub/api/request.h"
 #include "weir/cleanup.h"
@@ -18,36 +19,70 @@ struct weir_work {
 	unsigned waiting, most; /* reserved or queued */
 	bool ending;
 	unsigned n_threads;
-	pthread_t threads[];
+	struct worker {
+		struct weir_work *work;
+		pthread_t thread;
+		char from[WEIR_FROM_MAX]; /* whose request it has; "": nobody's */
+	} workers[];
 };
 
-static struct weir_request *take(struct weir_work *w)
+/* --- which request comes next ------------------------------------------------------- */
+
+static bool may_have_another(const struct weir_work *w, const char *from)
 {
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < w->n_threads; i++)
+		n += strcmp(w->workers[i].from, from) == 0;
+	return n + 1 < w->n_threads || n == 0 || w->ending;
+}
+
+/* The oldest of somebody who does not keep the others from theirs. */
+static struct weir_request *pick(struct weir_work *w)
+{
+	struct weir_request **at, *r;
+
+	for (at = &w->first; *at && !may_have_another(w, (*at)->from);)
+		at = &(*at)->next;
+	r = *at;
+	if (!r)
+		return NULL;
+	*at = r->next;
+	if (w->last == &r->next)
+		w->last = at;
+	w->waiting--;
+	return r;
+}
+
+static struct weir_request *take(struct worker *me)
+{
+	struct weir_work *w = me->work;
 	struct weir_request *r;
 
 	pthread_mutex_lock(&w->lock);
-	while (!w->first && !w->ending)
-		pthread_cond_wait(&w->more, &w->lock);
-	r = w->first;
-	if (r) {
-		w->first = r->next;
-		if (!w->first)
-			w->last = &w->first;
-		w->waiting--;
+	if (*me->from) {
+		*me->from = 0;
+		pthread_cond_signal(&w->more); /* what was held back may be picked now */
 	}
+	while (!(r = pick(w)) && !(w->ending && !w->first))
+		pthread_cond_wait(&w->more, &w->lock);
+	if (r)
+		strcpy(me->from, r->from);
 	pthread_mutex_unlock(&w->lock);
 	return r;
 }
 
-static void *work(void *data)
+static void *run(void *data)
 {
-	struct weir_work *w = data;
+	struct worker *me = data;
 	struct weir_request *r;
 
-	while ((r = take(w)))
-		w->fn(r);
+	while ((r = take(me)))
+		me->work->fn(r);
 	return NULL;
 }
+
+/* --- for others ------------------------------------------------------------------------ */
 
 int weir_work_reserve(struct weir_work *w)
 {
@@ -75,7 +110,7 @@ void weir_work_submit(struct weir_work *w, struct weir_request *r)
 int weir_work_start(unsigned workers, unsigned queue, void (*fn)(struct weir_request *r),
 		    struct weir_work **ret, struct weir_error *err)
 {
-	struct weir_work *w = calloc(1, sizeof(*w) + workers * sizeof(*w->threads));
+	struct weir_work *w = calloc(1, sizeof(*w) + workers * sizeof(*w->workers));
 	int r = 0;
 
 	if (!w)
@@ -85,8 +120,14 @@ int weir_work_start(unsigned workers, unsigned queue, void (*fn)(struct weir_req
 	w->last = &w->first;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->more, NULL);
-	for (; r == 0 && w->n_threads < workers; w->n_threads += r == 0)
-		r = pthread_create(&w->threads[w->n_threads], NULL, work, w);
+	pthread_mutex_lock(&w->lock);
+	for (; r == 0 && w->n_threads < workers; w->n_threads += r == 0) {
+		struct worker *me = &w->workers[w->n_threads];
+
+		me->work = w;
+		r = pthread_create(&me->thread, NULL, run, me);
+	}
+	pthread_mutex_unlock(&w->lock);
 	if (r) {
 		weir_work_free(&w);
 		return weir_error_errno(err, r, "workers: thread");
@@ -101,8 +142,9 @@ void weir_work_end(struct weir_work *w)
 	w->ending = true;
 	pthread_cond_broadcast(&w->more);
 	pthread_mutex_unlock(&w->lock);
-	while (w->n_threads)
-		pthread_join(w->threads[--w->n_threads], NULL);
+	for (unsigned i = 0; i < w->n_threads; i++)
+		pthread_join(w->workers[i].thread, NULL);
+	w->n_threads = 0;
 }
 
 void weir_work_free(struct weir_work **work)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * Those who may wait: N threads that sign people in and ask the store, each one request
- * at a time. The event thread never does.
+ * Those who may wait: N threads that take requests one at a time; the event thread never
+ * waits. One address never has all of them: there is a thread left for the others.
  */
 #include "weir/error.h"
 

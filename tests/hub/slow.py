@@ -2,6 +2,7 @@
 """Those who ask and do not read: 1,000 live streams, and large answers. They cost nobody else
 anything: flows are stored as fast, others hear them, the hub's memory stays bounded; and each
 knows exactly how many flows it has lost."""
+import base64
 import json
 import os
 import resource
@@ -174,10 +175,41 @@ def test_stalled_requests():
         s.close()
 
 
+def unsigned_token(issuer):
+    def part(o):
+        return base64.urlsafe_b64encode(json.dumps(o).encode()).decode().rstrip("=")
+    return ".".join([part({"alg": "RS256", "kid": "k"}),
+                     part({"iss": issuer, "aud": "weir", "sub": "eve", "exp": 2**31}),
+                     "c" * 342])
+
+
+def test_issuer_that_does_not_answer():
+    """Those whose token it would have to judge wait; nobody else does."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as dead:
+        issuer = f"http://127.0.0.1:{dead.getsockname()[1]}"
+        with Hub(oidc_issuer=issuer) as hub:
+            waiting = []
+            for _ in range(40):
+                s = socket.create_connection(("127.0.0.1", hub.port))
+                s.sendall(f"GET /v1/me HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer "
+                          f"{unsigned_token(issuer)}\r\n\r\n".encode())
+                waiting.append(s)
+            started = time.monotonic()
+            for _ in range(50):
+                assert hub.get("admin", "/v1/me").status == 200
+            took = time.monotonic() - started
+            assert took < 2, f"{took:.1f} s for 50 answers"
+            waiting[0].settimeout(20)
+            assert waiting[0].recv(12) == b"HTTP/1.1 503"
+            for s in waiting:
+                s.close()
+
+
 if __name__ == "__main__":
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < CLIENTS + 200:
         print(f"skip: needs {CLIENTS + 200} open files, the limit is {hard}")
         sys.exit(77)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, CLIENTS + 200), hard))
-    main([test_live_streams, test_large_answers, test_stalled_requests])
+    main([test_live_streams, test_large_answers, test_stalled_requests,
+          test_issuer_that_does_not_answer])
