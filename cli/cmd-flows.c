@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/hub/hub.h"
 #include "weir/cleanup.h"
 
 enum { TIMEOUT_MS = 30000, LAST_DEFAULT = 20, LAST_FOLLOW = 10, LAST_MAX = 1000000 };
@@ -197,6 +198,11 @@ int weirctl_flows(struct weirctl *ctl, struct weir_error *err)
 		r = read_bounds(ctl, &since_ms, &last, err);
 	if (r < 0)
 		return r;
+	if (weirctl_hub_is_meant(ctl))
+		return weirctl_hub_flows(ctl, since_ms, last, err);
+	if (ctl->values[WEIRCTL_CLUSTER] || ctl->values[WEIRCTL_WHERE])
+		return weir_error_set(err, EINVAL,
+				      "--cluster and --where are asked of a hub: give --hub");
 	if (ctl->values[WEIRCTL_FOLLOW]) {
 		if (ctl->format == WEIRCTL_YAML)
 			return weir_error_set(err, EINVAL, "--follow prints table or json");

@@ -3,9 +3,20 @@
 #include "cli/records.h"
 #include "cli/weirctl.h"
 
+#define HUB_OPTIONS                                                                                \
+	(WEIRCTL_BIT(WEIRCTL_HUB) | WEIRCTL_BIT(WEIRCTL_TOKEN) | WEIRCTL_BIT(WEIRCTL_CA))
+
 #define FLOW_OPTIONS                                                                               \
 	(WEIRCTL_BIT(WEIRCTL_FOLLOW) | WEIRCTL_BIT(WEIRCTL_NAMESPACE) | WEIRCTL_BIT(WEIRCTL_POD) | \
-	 WEIRCTL_BIT(WEIRCTL_VERDICT) | WEIRCTL_BIT(WEIRCTL_SINCE) | WEIRCTL_BIT(WEIRCTL_LAST))
+	 WEIRCTL_BIT(WEIRCTL_VERDICT) | WEIRCTL_BIT(WEIRCTL_SINCE) | WEIRCTL_BIT(WEIRCTL_LAST) |   \
+	 HUB_OPTIONS | WEIRCTL_BIT(WEIRCTL_CLUSTER) | WEIRCTL_BIT(WEIRCTL_WHERE))
+
+#define MAP_OPTIONS (FLOW_OPTIONS & ~WEIRCTL_BIT(WEIRCTL_FOLLOW))
+#define TOP_OPTIONS (MAP_OPTIONS | WEIRCTL_BIT(WEIRCTL_BY) | WEIRCTL_BIT(WEIRCTL_MEASURE))
+
+#define NODE_OPTIONS                                                                               \
+	(HUB_OPTIONS | WEIRCTL_BIT(WEIRCTL_CLUSTER) | WEIRCTL_BIT(WEIRCTL_NODE) |                  \
+	 WEIRCTL_BIT(WEIRCTL_FOR) | WEIRCTL_BIT(WEIRCTL_USES))
 
 #define EXPLAIN_OPTIONS                                                                            \
 	(WEIRCTL_BIT(WEIRCTL_FROM) | WEIRCTL_BIT(WEIRCTL_TO) | WEIRCTL_BIT(WEIRCTL_PORT))
@@ -30,6 +41,11 @@ const struct weirctl_command weirctl_commands[] = {
 	  0, weirctl_names },
 	{ "flows", "connections, allowed and denied, and why; -f follows them live", NULL, NULL,
 	  FLOW_OPTIONS, weirctl_flows },
+	{ "top", "who talks most: sums of the hub's flows by any dimensions", NULL, NULL,
+	  TOP_OPTIONS, weirctl_top },
+	{ "map", "who talks to whom, as the hub has seen it", NULL, NULL, MAP_OPTIONS, weirctl_map },
+	{ "hub", "the hub's nodes: list them, enrol one, revoke one", "enrol|nodes|revoke", NULL,
+	  NODE_OPTIONS, weirctl_hub },
 	{ "explain", "would this connection be allowed, and which rule decides", NULL, NULL,
 	  EXPLAIN_OPTIONS, weirctl_explain },
 	{ "simulate", "what would change with the policies of these files or folders", NULL,

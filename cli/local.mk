@@ -9,12 +9,15 @@ cli_libcli_a_SOURCES = \
 	cli/cmd-endpoints.c \
 	cli/cmd-explain.c \
 	cli/cmd-flows.c \
+	cli/cmd-hub.c \
 	cli/cmd-identities.c \
+	cli/cmd-map.c \
 	cli/cmd-names.c \
 	cli/cmd-policies.c \
 	cli/cmd-propose.c \
 	cli/cmd-simulate.c \
 	cli/cmd-status.c \
+	cli/cmd-top.c \
 	cli/cmd-wait.c \
 	cli/commands.c \
 	cli/doctor/checks.c \
@@ -34,6 +37,9 @@ cli_libcli_a_SOURCES = \
 	cli/flow-live.c \
 	cli/flow-text.c \
 	cli/flow.h \
+	cli/hub/client.c \
+	cli/hub/flows.c \
+	cli/hub/hub.h \
 	cli/list.c \
 	cli/list.h \
 	cli/options.c \
@@ -52,7 +58,7 @@ cli_libcli_a_SOURCES = \
 	cli/table.h \
 	cli/weirctl.h \
 	cli/yaml.c
-cli_libs = cli/libcli.a $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(ZMQ_LIBS)
+cli_libs = cli/libcli.a $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS) $(ZMQ_LIBS) $(CURL_LIBS)
 
 bin_PROGRAMS += cli/weirctl
 cli_weirctl_SOURCES = cli/main.c

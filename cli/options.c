@@ -34,11 +34,21 @@ const struct weirctl_option weirctl_options[WEIRCTL_OPTION_MAX] = {
 	[WEIRCTL_FLOWS] = { "flows", 0, "FILE", "recorded flows: lines of flows -o json; - is stdin" },
 	[WEIRCTL_WITHOUT] = { "without", 0, "POLICY", "as if KIND/[NAMESPACE/]NAME, ... were deleted" },
 	[WEIRCTL_STAGED] = { "staged", 0, NULL, "what the staged ones would have changed" },
+	[WEIRCTL_HUB] = { "hub", 0, "URL", "ask this hub, not the node (or WEIR_HUB)" },
+	[WEIRCTL_TOKEN] = { "token", 0, "FILE", "your token for the hub (or WEIR_HUB_TOKEN_FILE)" },
+	[WEIRCTL_CA] = { "ca", 0, "FILE", "certificates that the hub's is checked against" },
+	[WEIRCTL_CLUSTER] = { "cluster", 0, "NAME", "only of this cluster" },
+	[WEIRCTL_WHERE] = { "where", 0, "FIELD=VALUE,...", "more filters, as in the hub's API" },
+	[WEIRCTL_BY] = { "by", 0, "DIMENSION,...", "what is summed up (from.workload,to.workload)" },
+	[WEIRCTL_MEASURE] = { "measure", 0, "NAME", "the largest of: connections, denied, bytes, ..." },
+	[WEIRCTL_NODE] = { "node", 0, "NAME", "this node" },
+	[WEIRCTL_FOR] = { "for", 0, "DURATION", "how long the token works (10m)" },
+	[WEIRCTL_USES] = { "uses", 0, "N", "how many nodes it enrols (1)" },
 	[WEIRCTL_ROOT] = { "root", 0, "DIR", "look at the node whose root is there (/)" },
 };
 /* clang-format on */
 
-static const unsigned global_options = WEIRCTL_BIT(WEIRCTL_OUTPUT) | WEIRCTL_BIT(WEIRCTL_SOCKET) |
+static const uint64_t global_options = WEIRCTL_BIT(WEIRCTL_OUTPUT) | WEIRCTL_BIT(WEIRCTL_SOCKET) |
 				       WEIRCTL_BIT(WEIRCTL_HELP) | WEIRCTL_BIT(WEIRCTL_VERSION);
 
 static const char *const formats[] = {
@@ -49,7 +59,7 @@ static const char *const formats[] = {
 };
 _Static_assert(WEIR_ARRAY_SIZE(formats) == WEIRCTL_FORMAT_MAX, "a name for each format");
 
-static void print_options(FILE *out, unsigned which)
+static void print_options(FILE *out, uint64_t which)
 {
 	for (int id = 0; id < WEIRCTL_OPTION_MAX; id++) {
 		const struct weirctl_option *o = &weirctl_options[id];

@@ -7,6 +7,7 @@
  */
 #include <cjson/cJSON.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "weir/error.h"
@@ -37,10 +38,20 @@ enum weirctl_option_id {
 	WEIRCTL_FLOWS,
 	WEIRCTL_WITHOUT,
 	WEIRCTL_STAGED,
+	WEIRCTL_HUB,
+	WEIRCTL_TOKEN,
+	WEIRCTL_CA,
+	WEIRCTL_CLUSTER,
+	WEIRCTL_WHERE,
+	WEIRCTL_BY,
+	WEIRCTL_MEASURE,
+	WEIRCTL_NODE,
+	WEIRCTL_FOR,
+	WEIRCTL_USES,
 	WEIRCTL_OPTION_MAX
 };
 
-#define WEIRCTL_BIT(id) (1u << (id))
+#define WEIRCTL_BIT(id) (1ull << (id))
 
 struct weirctl_option {
 	const char *name;
@@ -67,7 +78,7 @@ struct weirctl_command {
 	const char *name, *summary;
 	const char *verbs;    /* "install|remove|status": one of them must follow; NULL: none may */
 	const char *operands; /* "FILE...": words may follow; NULL: none may */
-	unsigned options;     /* WEIRCTL_BIT() of those it takes beside the global ones */
+	uint64_t options;     /* WEIRCTL_BIT() of those it takes beside the global ones */
 	/* enum weirctl_exit, or -errno with the reason in err */
 	int (*run)(struct weirctl *ctl, struct weir_error *err);
 };
@@ -79,12 +90,15 @@ int weirctl_dump(struct weirctl *ctl, struct weir_error *err);
 int weirctl_endpoints(struct weirctl *ctl, struct weir_error *err);
 int weirctl_explain(struct weirctl *ctl, struct weir_error *err);
 int weirctl_flows(struct weirctl *ctl, struct weir_error *err);
+int weirctl_hub(struct weirctl *ctl, struct weir_error *err);
 int weirctl_identities(struct weirctl *ctl, struct weir_error *err);
+int weirctl_map(struct weirctl *ctl, struct weir_error *err);
 int weirctl_names(struct weirctl *ctl, struct weir_error *err);
 int weirctl_policies(struct weirctl *ctl, struct weir_error *err);
 int weirctl_propose(struct weirctl *ctl, struct weir_error *err);
 int weirctl_simulate(struct weirctl *ctl, struct weir_error *err);
 int weirctl_status(struct weirctl *ctl, struct weir_error *err);
+int weirctl_top(struct weirctl *ctl, struct weir_error *err);
 int weirctl_wait(struct weirctl *ctl, struct weir_error *err);
 
 /* --- options.c --------------------------------------------------------------- */
@@ -135,6 +149,9 @@ const cJSON *weirctl_member(const cJSON *object, const char *key);
 bool weirctl_denied(const cJSON *object); /* its "verdict" */
 /* "namespace/name" of a {"namespace","name"} in buf; key_name: "name" or "pod" */
 const char *weirctl_name(const cJSON *object, const char *key_name, char *buf, size_t size);
+
+/* 1536 -> "1.5 KiB"; cmd-top.c */
+const char *weirctl_bytes(double n, char *buf, size_t size);
 
 /* --- yaml.c ---------------------------------------------------------------------- */
 

@@ -97,10 +97,12 @@ class Node:
     """
 
     def __init__(self, test, primary="bridge", families=(4, 6), config=None, start=True,
-                 env=None, wrap=(), weir=True, cni_version="1.0.0"):
+                 env=None, wrap=(), weir=True, cni_version="1.0.0", name="node-1",
+                 subnets=("10.77.0.0/16", "fd77::/64")):
         need_root()
         reap_dead()
         self.netns = f"weir-t-{test}-{os.getpid()}"
+        self.name = name
         self.families = families
         self.config = config or {}
         self.env = env or {}
@@ -120,7 +122,7 @@ class Node:
         self.host.create(NODE_SYSCTLS)
         if primary == "bridge":
             self._bridge_netfilter()
-        plugins = [cni.primary(primary, families, self.path("ipam"))]
+        plugins = [cni.primary(primary, families, self.path("ipam"), subnets)]
         if weir:
             plugins.append({"type": "weir", "socket": self.rpc, "timeoutMs": 10000})
         self.chain = cni.Chain(self.host.path, "weir-t", plugins,
@@ -158,7 +160,7 @@ class Node:
 
     def write_config(self):
         config = {
-            "node": "node-1",
+            "node": self.name,
             "backend": "nftables",
             "source": {"files": {"path": self.manifests}},
             "rpc": self.rpc,
@@ -276,12 +278,13 @@ class Node:
             "apiVersion": "v1", "kind": "Namespace",
             "metadata": {"name": name, "labels": labels or {}}})
 
-    def write_pod(self, namespace, name, labels=None, ports=(), **status):
-        """The Pod object of a pod. ports: (name, number, protocol) of a named container port."""
+    def write_pod(self, namespace, name, labels=None, ports=(), node=None, **status):
+        """The Pod object of a pod. ports: (name, number, protocol) of a named container port;
+        node: another one than this."""
         self.write_manifest(f"pod-{namespace}-{name}", {
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"namespace": namespace, "name": name, "labels": labels or {}},
-            "spec": {"nodeName": "node-1", "containers": [{"name": "main", "ports": [
+            "spec": {"nodeName": node or self.name, "containers": [{"name": "main", "ports": [
                 {"name": n, "containerPort": p, "protocol": proto} for n, p, proto in ports]}]},
             **({"status": status} if status else {})})
 
