@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "hub/store/clickhouse/clickhouse.h"
 #include "hub/store/sqlite/sqlite.h"
 #include "weir/cleanup.h"
 
-const struct weir_store_ops *const weir_stores[] = { &weir_store_sqlite, NULL };
+const struct weir_store_ops *const weir_stores[] = { &weir_store_sqlite, &weir_store_clickhouse,
+						     NULL };
 
 static const char *const dimensions[] = {
 	[WEIR_DIM_TIME] = "time",

@@ -141,6 +141,11 @@ struct weir_value_query {
 };
 typedef int weir_value_fn(void *data, const char *value);
 
+/* Fields that have the same values in every store ("TCP", "denied"), and those. */
+bool weir_values_are_known(enum weir_field field);
+int weir_known_values(enum weir_field field, const char *prefix, uint32_t limit, weir_value_fn *fn,
+		      void *data);
+
 /* --- a store --------------------------------------------------------------------- */
 
 struct weir_store_stats {

@@ -10,9 +10,7 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
-#define S_NS	1000000000ull
-#define JUMP_NS (600 * S_NS)
-#define HOLD_NS (3600 * S_NS)
+#define S_NS 1000000000ull
 
 /* The newest time that anything in the store was stored at: its clock when it ended. */
 static uint64_t newest_start(struct weir_sqlite *s)
@@ -25,24 +23,6 @@ static uint64_t newest_start(struct weir_sqlite *s)
 			newest = s->partitions[i]->start;
 	pthread_mutex_unlock(&s->lock);
 	return newest;
-}
-
-/* A jump ahead of the age at which files go, since we last looked. */
-static void watch_clock(struct weir_sqlite *s, uint64_t now)
-{
-	uint64_t last = s->last_now ?: newest_start(s);
-	uint64_t step = s->last_now ? JUMP_NS : s->raw_ns;
-
-	if (last && (now > last + step || now + JUMP_NS < last)) {
-		s->held_until = now + HOLD_NS;
-		weir_log(WEIR_LOG_WARNING,
-			 "the clock has jumped, or the hub was away for long: no flows are deleted "
-			 "for their age within the next hour",
-			 NULL);
-	} else if (s->held_until > now + HOLD_NS) {
-		s->held_until = now + HOLD_NS;
-	}
-	s->last_now = now;
 }
 
 static uint64_t span_of(const struct weir_sqlite *s, enum weir_level level)
@@ -111,10 +91,10 @@ static int by_bytes(struct weir_sqlite *s)
 int weir_sqlite_expire(struct weir_store *store, uint64_t now, struct weir_error *err)
 {
 	struct weir_sqlite *s = (struct weir_sqlite *)store;
+	bool steady = weir_clock_is_steady(&s->clock, now, newest_start(s), s->raw_ns);
 	int r = 0;
 
-	watch_clock(s, now);
-	for (int level = 0; r == 0 && now >= s->held_until && level < WEIR_LEVEL_MAX; level++)
+	for (int level = 0; r == 0 && steady && level < WEIR_LEVEL_MAX; level++)
 		r = by_age(s, (enum weir_level)level, now);
 	if (r == 0)
 		r = by_bytes(s);

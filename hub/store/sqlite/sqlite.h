@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "hub/store/clock.h"
 #include "hub/store/sqlite/partition.h"
 #include "hub/store/store.h"
 
@@ -31,8 +32,7 @@ struct weir_sqlite {
 	char why[256];
 	pthread_t keeper;
 	bool has_keeper;
-	uint64_t last_now,
-		held_until; /* ns: clock of the last expire(); nothing goes by age before */
+	struct weir_clock clock;
 };
 
 /* --- catalog.c: which files there are ---------------------------------------------- */

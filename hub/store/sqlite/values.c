@@ -12,7 +12,6 @@
 
 #include "hub/store/sqlite/scan.h"
 #include "weir/cleanup.h"
-#include "weir/ruleset.h"
 
 #define TEXT_MAX 1024
 
@@ -133,39 +132,6 @@ static void add_of_flow(struct values *v, const struct weir_hub_flow *f)
 	}
 }
 
-/* --- fields whose values are known ------------------------------------------------------ */
-
-static bool add_known(struct values *v)
-{
-	static const char *const protocols[] = { "TCP", "UDP", "SCTP", "ICMP", "ICMPv6" };
-
-	switch (v->q->field) {
-	case WEIR_FILTER_PROTOCOL:
-		for (size_t i = 0; i < WEIR_ARRAY_SIZE(protocols); i++)
-			add(v, protocols[i]);
-		return true;
-	case WEIR_FILTER_VERDICT:
-	case WEIR_FILTER_STAGED:
-		for (int i = 0; i < WEIR_VERDICT_MAX; i++)
-			add(v, weir_verdict_name((enum weir_verdict)i));
-		return true;
-	case WEIR_FILTER_REASON:
-		for (int i = 0; i < WEIR_REASON_MAX; i++)
-			add(v, weir_reason_name((enum weir_reason)i));
-		return true;
-	case WEIR_FILTER_TYPE:
-		for (int i = 0; i < WEIR_RECORD_TYPE_MAX; i++)
-			add(v, weir_record_type_name((enum weir_record_type)i));
-		return true;
-	case WEIR_FILTER_DIRECTION:
-		add(v, "egress");
-		add(v, "ingress");
-		return true;
-	default: /* what was stored */
-		return false;
-	}
-}
-
 /* --- rows ------------------------------------------------------------------------------- */
 
 static uint64_t columns_for(enum weir_field field)
@@ -239,6 +205,12 @@ static int read_files(struct values *v, struct weir_files *f, struct weir_scan *
 	return r;
 }
 
+static int take_known(void *data, const char *value)
+{
+	add(data, value);
+	return 0;
+}
+
 static int by_text(struct value *a, struct value *b)
 {
 	return strcmp(a->text, b->text);
@@ -279,7 +251,9 @@ int weir_sqlite_values(struct weir_store *store, const struct weir_value_query *
 	int r = 0;
 
 	weir_meter_start(&v.meter, &q->budget);
-	if (!add_known(&v)) {
+	if (weir_values_are_known(q->field)) {
+		weir_known_values(q->field, q->prefix, q->limit, take_known, &v);
+	} else {
 		r = weir_scan_open(&scan) < 0 ? weir_error_errno(err, ENOMEM, "values") : 0;
 		if (r == 0)
 			r = weir_files_open((struct weir_sqlite *)store, WEIR_LEVEL_RAW,
