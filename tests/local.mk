@@ -75,7 +75,7 @@ check_PROGRAMS += tests/e2e/offer
 tests_e2e_offer_SOURCES = tests/e2e/offer.c
 tests_e2e_offer_LDADD =
 DAEMON_E2E = tests/e2e/accounting.py tests/e2e/adoption.py tests/e2e/attribution.py tests/e2e/daemonset.py \
-	tests/e2e/pages.py tests/e2e/source.py
+	tests/e2e/link.py tests/e2e/pages.py tests/e2e/source.py
 dist_check_SCRIPTS += $(DAEMON_E2E)
 TESTS += $(DAEMON_E2E)
 # With a real kube-apiserver; skipped where there is none (build-aux/apiserver).

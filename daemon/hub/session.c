@@ -105,6 +105,8 @@ static void on_enrolled(struct weir_hub *h, const struct weir_link_message *m)
 	weir_log(WEIR_LOG_INFO, "enrolled with the hub", "cluster", m->cluster, "node", m->node,
 		 NULL);
 	weir_hub_peer_remember(h->config, &h->peer);
+	explicit_bzero(h->peer.token,
+		       sizeof(h->peer.token)); /* done; the key is enough from now on */
 	say_hello(h);
 }
 

@@ -169,6 +169,17 @@ static struct weir_pass *find_pass(struct weir_registry *r, const char *secret, 
 	return NULL;
 }
 
+/* Under whatever name it comes: what let it in once may not let it in again. */
+static bool was_revoked(const struct weir_registry *r, const char *key)
+{
+	for (size_t i = 0; i < r->nodes.n; i++)
+		if (r->nodes.by_name[i]->state.enrolled_ms &&
+		    r->nodes.by_name[i]->state.revoked_ms &&
+		    !strcmp(r->nodes.by_name[i]->state.key, key))
+			return true;
+	return false;
+}
+
 /* With both locks. ret_undo: what to put back. */
 static int admit(struct weir_registry *r, const char *key, struct weir_pass *p, const char *node,
 		 struct weir_link_node **ret, struct weir_node_state *ret_undo,
@@ -177,11 +188,18 @@ static int admit(struct weir_registry *r, const char *key, struct weir_pass *p, 
 	struct weir_link_node *n = weir_nodes_by_name(&r->nodes, p->cluster, node);
 	int failed = 0;
 
-	if (n && !n->state.revoked_ms && !*p->node)
+	if (n && n->state.enrolled_ms && !*p->node)
 		return weir_error_set(err, EACCES,
-				      "node %s of cluster %s is enrolled with another key; revoke "
-				      "it, or make a token for this node by name",
-				      node, p->cluster);
+				      "node %s of cluster %s is %s; make a token for this node by "
+				      "name",
+				      node, p->cluster,
+				      n->state.revoked_ms ? "revoked"
+							  : "enrolled with another key");
+	if (!*p->node && was_revoked(r, key))
+		return weir_error_set(err, EACCES,
+				      "this key was revoked; make a token for node %s "
+				      "by name",
+				      node);
 	if (!n)
 		failed = weir_nodes_add(&r->nodes, p->cluster, node, &n);
 	if (failed < 0)
@@ -203,9 +221,7 @@ static void take_back(struct weir_registry *r, struct weir_link_node *n,
 	bool had = before->enrolled_ms && !before->revoked_ms;
 
 	weir_nodes_set_key(&r->nodes, n, had ? before->key : NULL);
-	n->state = *before;
-	if (!had && !n->state.revoked_ms)
-		n->state.revoked_ms = weir_receive_now_ms(CLOCK_REALTIME);
+	n->state = *before; /* enrolled_ms 0: as if it were not there */
 }
 
 static void give_back(struct weir_registry *r, const char *secret)

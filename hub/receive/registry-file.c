@@ -186,6 +186,8 @@ static bool write_lists(const struct weir_registry *r, cJSON *root)
 	bool ok = nodes && passes;
 
 	for (size_t i = 0; ok && i < r->nodes.n; i++) {
+		if (!r->nodes.by_name[i]->state.enrolled_ms)
+			continue; /* could not be, after all */
 		item = add_item(nodes);
 		ok = item && write_node(item, &r->nodes.by_name[i]->state);
 	}

@@ -199,19 +199,21 @@ int weir_registry_list(struct weir_registry *r, struct weir_node_state **ret, si
 	uint64_t now = weir_receive_now_ms(CLOCK_MONOTONIC),
 		 today = weir_receive_now_ms(CLOCK_REALTIME);
 	struct weir_node_state *all;
-	size_t n;
+	size_t n = 0;
 
 	pthread_mutex_lock(&r->lock);
-	n = r->nodes.n;
-	all = calloc(n + 1, sizeof(*all));
-	for (size_t i = 0; all && i < n; i++) {
+	all = calloc(r->nodes.n + 1, sizeof(*all));
+	for (size_t i = 0; all && i < r->nodes.n; i++) {
 		const struct weir_link_node *node = r->nodes.by_name[i];
 
-		all[i] = node->state;
+		if (!node->state.enrolled_ms)
+			continue;
+		all[n] = node->state;
 		if (node->refused_until_ms > now)
-			all[i].cut_off_until_ms = today + node->refused_until_ms - now;
+			all[n].cut_off_until_ms = today + node->refused_until_ms - now;
 		if (node->newest_ms && node->newest_ms < today)
-			all[i].behind_ms = today - node->newest_ms;
+			all[n].behind_ms = today - node->newest_ms;
+		n++;
 	}
 	pthread_mutex_unlock(&r->lock);
 	if (!all)

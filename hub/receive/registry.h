@@ -27,9 +27,9 @@ void weir_registry_close(struct weir_registry **registry);
 /* The hub's public key, Z85. */
 const char *weir_registry_server_key(const struct weir_registry *registry);
 
-/* A token that lets uses nodes in within ttl_ms; node: only the one of this name, and also
- * when it is enrolled already (with another key); NULL: any that is not. ret: malloc'd text
- * as weir_link_token_read() reads it; it is kept nowhere. */
+/* A token that lets uses nodes in within ttl_ms; node: only the one of this name, also when it
+ * is enrolled already (with another key) or was revoked; NULL: any that is neither. ret:
+ * malloc'd text as weir_link_token_read() reads it; it is kept nowhere. */
 int weir_registry_make_token(struct weir_registry *registry, const char *cluster, const char *node,
 			     uint64_t ttl_ms, unsigned uses, char **ret, struct weir_error *err);
 

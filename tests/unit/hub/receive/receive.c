@@ -77,14 +77,13 @@ static void dial(struct peer *p)
 	peer_open(p, weir_registry_server_key(registry), &port, false);
 }
 
-static void say_token(struct peer *p, const char *node, unsigned uses)
+static void say_token(struct peer *p, const char *node, const char *of)
 {
 	struct weir_link_message m = { .n_boots = 0 };
 	struct weir_link_token token;
 	WEIR_AUTO_FREE char *text = NULL;
 
-	assert_int_equal(weir_registry_make_token(registry, "prod", NULL, 60000, uses, &text, NULL),
-			 0);
+	assert_int_equal(weir_registry_make_token(registry, "prod", of, 60000, 1, &text, NULL), 0);
 	assert_int_equal(weir_link_token_read(text, &token, NULL), 0);
 	dial(p);
 	strcpy(m.token, token.secret);
@@ -99,7 +98,7 @@ static struct peer enrolled(const char *name)
 	struct peer p = { .socket = NULL };
 
 	peer_keys(&p, name);
-	say_token(&p, name, 1);
+	say_token(&p, name, NULL);
 	assert_true(peer_wait(&p, WEIR_LINK_ENROLLED, &m, SOON));
 	assert_string_equal(m.cluster, "prod");
 	assert_string_equal(m.node, name);
@@ -277,11 +276,11 @@ static void test_strangers(void **state)
 	assert_true(stats.refused_handshakes > 0);
 	assert_int_equal(stats.messages, 0);
 	peer_close(&p);
-	say_token(&p, "n1", 1);
+	say_token(&p, "n1", NULL);
 	assert_true(peer_wait(&p, WEIR_LINK_ENROLLED, &m, SOON));
 	peer_close(&p);
 	peer_keys(&p, "n2");
-	say_token(&p, "n1", 1); /* n1 has another key */
+	say_token(&p, "n1", NULL); /* n1 has another key */
 	assert_true(peer_wait(&p, WEIR_LINK_REFUSED, &m, SOON));
 	assert_non_null(strstr(m.why, "another key"));
 	peer_hello(&p, BOOT, 1, 1); /* may only enrol */
@@ -314,7 +313,7 @@ static void test_revoked(void **state)
 	peer_hello(&p, BOOT, 1, 4);
 	assert_int_equal(peer_hear(&p, &m, 300), WEIR_LINK_KIND_MAX);
 	peer_close(&p);
-	say_token(&p, "n1", 1); /* enrolled anew */
+	say_token(&p, "n1", "n1"); /* enrolled anew */
 	assert_true(peer_wait(&p, WEIR_LINK_ENROLLED, &m, SOON));
 	peer_hello(&p, BOOT, 1, 4);
 	assert_true(peer_wait(&p, WEIR_LINK_WELCOME, &m, SOON));

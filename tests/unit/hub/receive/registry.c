@@ -145,6 +145,12 @@ static void test_revoke(void **state)
 	assert_null(weir_registry_node(registry, key(1)));
 	open_again();
 	assert_null(weir_registry_node(registry, key(1)));
+	/* the token that has a use left is not for those who were revoked */
+	assert_int_equal(enrol(1, secret, "n1", &err), -EACCES);
+	assert_int_equal(enrol(4, secret, "n1", &err), -EACCES);
+	assert_int_equal(enrol(1, secret, "n3", &err), -EACCES);
+	assert_non_null(strstr(err.text, "revoked"));
+	strcpy(secret, secret_of("n1", 60000, 1));
 	assert_int_equal(enrol(4, secret, "n1", &err), 0);
 	assert_non_null(weir_registry_node(registry, key(4)));
 }
