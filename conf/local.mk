@@ -20,6 +20,11 @@ EXTRA_DIST += \
 	conf/container/Containerfile \
 	conf/kubernetes/config.yaml \
 	conf/kubernetes/daemonset.yaml \
+	conf/kubernetes/hub/config.yaml \
+	conf/kubernetes/hub/kustomization.yaml \
+	conf/kubernetes/hub/rbac.yaml \
+	conf/kubernetes/hub/service.yaml \
+	conf/kubernetes/hub/statefulset.yaml \
 	conf/kubernetes/kustomization.yaml \
 	conf/kubernetes/monitoring/alerts.yaml \
 	conf/kubernetes/monitoring/dashboard.json \

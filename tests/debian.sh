@@ -17,12 +17,16 @@ complain() {
 
 # Everything but the folders, the documentation and its copies of conf/.
 wanted='./etc/weir/weird.yaml
+./lib/systemd/system/weir-hub.service
 ./lib/systemd/system/weird.service
 ./usr/bin/weirctl
 ./usr/lib/cni/weir
+./usr/sbin/weir-hub
 ./usr/sbin/weird
 ./usr/share/bash-completion/completions/weirctl
+./usr/share/man/man5/hub.yaml.5.gz
 ./usr/share/man/man5/weird.yaml.5.gz
+./usr/share/man/man8/weir-hub.8.gz
 ./usr/share/man/man8/weir.8.gz
 ./usr/share/man/man8/weirctl.8.gz
 ./usr/share/man/man8/weird.8.gz'
@@ -30,7 +34,7 @@ found=$(dpkg-deb --fsys-tarfile "$deb" | tar -t | grep -v '/$' | grep -v '^./usr
 [ "$found" = "$wanted" ] || complain "other files than expected: $(diff <(echo "$wanted") <(echo "$found"))"
 
 dpkg-deb -x "$deb" "$root"
-for program in usr/bin/weirctl usr/sbin/weird usr/lib/cni/weir; do
+for program in usr/bin/weirctl usr/sbin/weir-hub usr/sbin/weird usr/lib/cni/weir; do
 	said=$("$root/$program" --version | head -n 1) || complain "$program does not run"
 	[ "$said" = "$(basename "$program") $version" ] || complain "$program says: $said"
 done

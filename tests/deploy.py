@@ -23,6 +23,8 @@ TOP = os.path.abspath(os.environ.get(
 BUILD = os.path.abspath(os.environ.get("top_builddir", os.getcwd()))
 KUBERNETES = os.path.join(TOP, "conf/kubernetes")
 PLACEHOLDERS = {"NODE_NAME": "node-1", "HOST_IP": "192.0.2.1"}
+PROGRAMS = ["daemon/weird", "cli/weirctl"] + (
+    ["hub/weir-hub"] if os.path.exists(os.path.join(BUILD, "hub/weir-hub")) else [])
 # Labels that Prometheus or scrape.yaml give to every series.
 TARGET_LABELS = {"job", "instance", "node"}
 
@@ -209,11 +211,11 @@ def test_plugin_is_installed_whole():
 # --- rights at the API server ----------------------------------------------------------
 
 
-def granted():
-    """{(group, resource): verbs} of the roles."""
+def granted(to="weird"):
+    """{(group, resource): verbs} of the roles of this name."""
     found = {}
-    for (kind, _), o in objects().items():
-        for rule in o.get("rules", []) if kind in ("Role", "ClusterRole") else ():
+    for (kind, name), o in objects().items():
+        for rule in o.get("rules", []) if kind in ("Role", "ClusterRole") and name == to else ():
             assert "*" not in str(rule), f"a wildcard is not least: {rule}"
             for group in rule["apiGroups"]:
                 for resource in rule["resources"]:
@@ -476,7 +478,7 @@ def test_image_has_every_library():
     given = set()
     for package in named.replace("\\", " ").split():
         dependencies(package, given)
-    for program in ("daemon/weird", "cli/weirctl"):
+    for program in PROGRAMS:
         loaded = loaded_by(os.path.join(BUILD, program))
         assert len(loaded) >= 3, loaded
         for path, package in loaded.items():
@@ -512,6 +514,68 @@ def test_unit():
                                   env={**os.environ, "SYSTEMD_LOG_LEVEL": "warning"})
             said = [line for line in done.stderr.splitlines() if "weird.service" in line]
             assert (not said) == good, done.stderr
+
+
+# --- the hub --------------------------------------------------------------------------------
+
+
+def hub_config():
+    return yaml.safe_load(objects()[("ConfigMap", "weir-hub")]["data"]["hub.yaml"])
+
+
+def test_hub_takes_its_configuration():
+    if not os.path.exists(f"{BUILD}/hub/weir-hub"):
+        print("   (built without the hub)")
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write(objects()[("ConfigMap", "weir-hub")]["data"]["hub.yaml"])
+        f.flush()
+        done = subprocess.run([f"{BUILD}/hub/weir-hub", "--check-config", f"--config={f.name}"],
+                              text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_hub_pod():
+    config = {**yaml.safe_load(read("conf/hub.yaml")), **hub_config()}
+    spec = objects()[("StatefulSet", "weir-hub")]["spec"]
+    pod = spec["template"]["spec"]
+    hub, = pod["containers"]
+    volumes = [v["name"] for v in pod["volumes"]] + [
+        c["metadata"]["name"] for c in spec["volumeClaimTemplates"]]
+    assert sorted(m["name"] for m in hub["volumeMounts"]) == sorted(volumes)
+    at = [m["mountPath"] for m in hub["volumeMounts"]]
+    for path in (config["http"]["certificate"], config["http"]["key"], config["access"]["file"],
+                 config["stateDir"] + "/x", "/var/lib/weir-hub/flows"):
+        assert os.path.dirname(path) in at, f"{path} is in no volume"
+    ports = {p["name"]: p["containerPort"] for p in hub["ports"]}
+    assert ports == {"nodes": int(config["listen"][0].rsplit(":")[-1]),
+                     "https": int(config["http"]["address"].rsplit(":")[-1]),
+                     "metrics": int(config["metrics"]["address"].rsplit(":")[-1])}, ports
+    service = objects()[("Service", "weir-hub")]["spec"]
+    assert service["selector"] == spec["selector"]["matchLabels"]
+    assert {p["targetPort"] for p in service["ports"]} == {"nodes", "https"}, "metrics stay inside"
+    assert pod["securityContext"]["runAsNonRoot"] and not pod.get("hostNetwork")
+    assert hub["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert hub["image"] == "weir" and documents("conf/kubernetes/hub/kustomization.yaml")[0][
+        "images"] == documents("conf/kubernetes/kustomization.yaml")[0]["images"]
+
+
+def test_hub_rights_are_those_that_are_used():
+    asked = set()
+    for where, _, names in os.walk(os.path.join(TOP, "hub")):
+        for name in names:
+            if name.endswith(".c"):
+                asked |= set(re.findall(r'"(?:%s)?(/apis?/[^"?]*)', read(os.path.join(where, name))))
+    assert {resource_of(path)[:2]: {"create"} for path in asked} == granted("weir-hub"), asked
+
+
+def test_hub_unit():
+    unit = read("conf/weir-hub.service.in")
+    config = yaml.safe_load(read("conf/hub.yaml"))
+    assert re.search(rf"^StateDirectory={os.path.basename(config['stateDir'])}$", unit, re.M)
+    assert config["store"]["path"].startswith(config["stateDir"] + "/")
+    assert config["access"]["audit"].startswith(config["stateDir"] + "/")
+    assert re.search(r"^CapabilityBoundingSet=$", unit, re.M)
 
 
 def main():
