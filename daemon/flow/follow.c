@@ -97,8 +97,15 @@ static void emit_gap(struct weir_follow *f, enum weir_loss loss, struct weir_los
 	}
 }
 
-static void emit_track(struct weir_follow *f, const struct weir_track *track,
-		       enum weir_record_type type, uint64_t time, enum weir_end_reason end)
+/* What the counters say now is known to who reads the records. */
+static void mark_counted(struct weir_track *track)
+{
+	memcpy(track->counted_packets, track->packets, sizeof(track->packets));
+	memcpy(track->counted_bytes, track->bytes, sizeof(track->bytes));
+}
+
+static void emit_track(struct weir_follow *f, struct weir_track *track, enum weir_record_type type,
+		       uint64_t time, enum weir_end_reason end)
 {
 	struct weir_tuple original = weir_track_original(track), reply = weir_track_reply(track);
 	struct weir_record r = { .type = type,
@@ -114,6 +121,9 @@ static void emit_track(struct weir_follow *f, const struct weir_track *track,
 		r.has_counters = true;
 		memcpy(r.packets, track->packets, sizeof(r.packets));
 		memcpy(r.bytes, track->bytes, sizeof(r.bytes));
+		memcpy(r.counted_packets, track->counted_packets, sizeof(r.counted_packets));
+		memcpy(r.counted_bytes, track->counted_bytes, sizeof(r.counted_bytes));
+		mark_counted(track);
 	}
 	weir_annotation_fill(&track->annotation, &original, &reply, &r);
 	count_record(f, &r);
@@ -258,6 +268,8 @@ static void on_counters(struct weir_follow *f, const struct weir_flow *flow)
 	track->seen = f->poll;
 	moved = memcmp(track->packets, flow->packets, sizeof(track->packets)) != 0;
 	copy_counters(track, flow);
+	if (!known && !track->found)
+		mark_counted(track); /* an earlier weird may have said so much */
 	if (flow->tcp_end != WEIR_TCP_OPEN && !known && !track->found)
 		track->state = WEIR_TRACK_REPORTED; /* over before we came */
 	if (track->state == WEIR_TRACK_CLOSED ||
@@ -286,13 +298,16 @@ static enum weir_end_reason end_reason(const struct weir_track *track, const str
 static void on_end(struct weir_follow *f, const struct weir_flow *flow)
 {
 	struct weir_track *track = weir_tracker_find(f->tracker, flow, true);
+	bool known = track;
 
-	if (!track)
+	if (!known)
 		track = find_again(f, flow);
 	if (!track)
 		return;
 	if (track->state == WEIR_TRACK_LIVE || track->state == WEIR_TRACK_CLOSED) {
 		copy_counters(track, flow);
+		if (!known && !track->found)
+			mark_counted(track);
 		report_end(f, track, flow->time, end_reason(track, flow));
 	}
 	if (f->polling && !track->superseded)

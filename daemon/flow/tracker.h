@@ -21,6 +21,7 @@ struct weir_track {
 	uint64_t flow;		       /* of the records */
 	uint64_t start, closed;	       /* ns since the epoch */
 	uint64_t packets[2], bytes[2]; /* as last reported by the kernel */
+	uint64_t counted_packets[2], counted_bytes[2]; /* as in the last record */
 	struct weir_annotation annotation;
 	uint8_t addrs[4][16]; /* original src, dst; reply src, dst */
 	uint16_t ports[4];

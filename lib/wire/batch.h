@@ -32,6 +32,8 @@ enum weir_record_field {
 	WEIR_FIELD_LOSS,	/* [where, how many] */
 	WEIR_FIELD_STAGED, /* [egress, ingress] if staged policies were enforced; indexes in sides
 			    */
+	WEIR_FIELD_COUNTED, /* of the counters, in the same order: what earlier records of the
+			       connection had */
 	WEIR_FIELD_MAX
 };
 

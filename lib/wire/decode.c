@@ -326,6 +326,11 @@ static int read_pairs(struct decoder *d, struct weir_record *r, enum weir_record
 		       weir_read_uint(in, UINT64_MAX, &r->lost);
 	case WEIR_FIELD_STAGED:
 		return read_side_ref(d, &r->staged_egress) || read_side_ref(d, &r->staged_ingress);
+	case WEIR_FIELD_COUNTED:
+		return weir_read_uint(in, UINT64_MAX, &r->counted_packets[0]) ||
+		       weir_read_uint(in, UINT64_MAX, &r->counted_packets[1]) ||
+		       weir_read_uint(in, UINT64_MAX, &r->counted_bytes[0]) ||
+		       weir_read_uint(in, UINT64_MAX, &r->counted_bytes[1]);
 	case WEIR_FIELD_TYPE ... WEIR_FIELD_INGRESS:
 	case WEIR_FIELD_CONNECTIONS:
 	case WEIR_FIELD_MAX:
@@ -337,7 +342,8 @@ static int read_pairs(struct decoder *d, struct weir_record *r, enum weir_record
 static int read_optional(struct decoder *d, struct weir_record *r, enum weir_record_field field)
 {
 	struct weir_reader *in = &d->in;
-	bool four = field == WEIR_FIELD_NAT || field == WEIR_FIELD_COUNTERS;
+	bool four = field == WEIR_FIELD_NAT || field == WEIR_FIELD_COUNTERS ||
+		    field == WEIR_FIELD_COUNTED;
 	uint32_t n, known = four ? 4 : 2;
 
 	if (weir_read_nil(in))

@@ -186,6 +186,12 @@ static bool has_counters(const struct weir_record *r)
 	return r->has_counters || r->packets[0] || r->packets[1] || r->bytes[0] || r->bytes[1];
 }
 
+static bool has_counted(const struct weir_record *r)
+{
+	return r->counted_packets[0] || r->counted_packets[1] || r->counted_bytes[0] ||
+	       r->counted_bytes[1];
+}
+
 static bool has_field(const struct weir_record *r, enum weir_record_field field)
 {
 	switch (field) {
@@ -201,6 +207,8 @@ static bool has_field(const struct weir_record *r, enum weir_record_field field)
 		return r->lost_at || r->lost;
 	case WEIR_FIELD_STAGED:
 		return r->staged < WEIR_VERDICT_MAX;
+	case WEIR_FIELD_COUNTED:
+		return has_counted(r);
 	case WEIR_FIELD_TYPE ... WEIR_FIELD_INGRESS:
 	case WEIR_FIELD_MAX:
 		break;
@@ -233,6 +241,12 @@ static int pack_field(msgpack_packer *pk, const struct weir_record *r, const uin
 	case WEIR_FIELD_STAGED:
 		return msgpack_pack_array(pk, 2) || msgpack_pack_uint32(pk, staged[0]) ||
 		       msgpack_pack_uint32(pk, staged[1]);
+	case WEIR_FIELD_COUNTED:
+		return msgpack_pack_array(pk, 4) ||
+		       msgpack_pack_uint64(pk, r->counted_packets[0]) ||
+		       msgpack_pack_uint64(pk, r->counted_packets[1]) ||
+		       msgpack_pack_uint64(pk, r->counted_bytes[0]) ||
+		       msgpack_pack_uint64(pk, r->counted_bytes[1]);
 	case WEIR_FIELD_TYPE ... WEIR_FIELD_INGRESS:
 	case WEIR_FIELD_MAX:
 		break;

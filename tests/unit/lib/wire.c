@@ -125,6 +125,8 @@ static void make(struct made *m, uint64_t seq)
 	for (unsigned i = 0; i < 2 && r->has_counters; i++) {
 		r->packets[i] = pick(1u << 31);
 		r->bytes[i] = (uint64_t)pick(1u << 31) * 1000;
+		r->counted_packets[i] = r->packets[i] / (1 + pick(3));
+		r->counted_bytes[i] = r->bytes[i] / (1 + pick(3));
 	}
 	make_peer(&r->src, m->labels[0]);
 	make_peer(&r->dst, m->labels[1]);
@@ -192,6 +194,8 @@ static void same_record(const struct weir_record *a, const struct weir_record *b
 	assert_int_equal(a->has_counters, b->has_counters);
 	assert_memory_equal(a->packets, b->packets, sizeof(a->packets));
 	assert_memory_equal(a->bytes, b->bytes, sizeof(a->bytes));
+	assert_memory_equal(a->counted_packets, b->counted_packets, sizeof(a->counted_packets));
+	assert_memory_equal(a->counted_bytes, b->counted_bytes, sizeof(a->counted_bytes));
 	same_peer(&a->src, &b->src);
 	same_peer(&a->dst, &b->dst);
 	same_side(&a->egress, &b->egress);
@@ -365,10 +369,13 @@ static int alone(void *data, const char *path)
 	json = cJSON_Parse(text.text);
 	assert_true(cJSON_GetArraySize(json) <= 1);
 	if (want) {
-		WEIR_AUTO_FREE char *a = cJSON_PrintUnformatted(member_at(json, path)),
-				    *b = cJSON_PrintUnformatted(want);
+		char *a = cJSON_PrintUnformatted(member_at(json, path));
+		char *b = cJSON_PrintUnformatted(want);
 
-		assert_string_equal(a, b);
+		assert_string_equal(a,
+				    b); /* cJSON_Compare() does not know of keys that come twice */
+		free(a);
+		free(b);
 		s->n++;
 	}
 	cJSON_Delete(json);
@@ -472,10 +479,10 @@ static void test_later_fields_are_skipped(void **state)
 			0x92, 1,    0xc3, 0x90, /* strings */
 			0x91, 0x98, 0,	  0,	0,    0,    0,	  0,	0x90, 0xcb, 1,	  2,
 			3,    4,    5,	  6,	7,    8,    0x91, 0x98, 0,    3,    0,	  0xff,
-			0,    0,    0x90, 0xd5, 1,    2,    3,	  0x91, 0xdc, 0,    22,	  0,
+			0,    0,    0x90, 0xd5, 1,    2,    3,	  0x91, 0xdc, 0,    23,	  0,
 			5,    0xc0, 7,	  8,	6,    0,    0xc0, 1,	0,    0xc0, 2,	  0,
-			0,    0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xa3, 'n',  'e',  'w',  0xc4,
-			1,    0,    0xde, 0,	1,    1,    0x90, /* a part of its own */
+			0,    0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xc0, 0xa3, 'n',  'e',  'w',
+			0xc4, 1,    0,	  0xde, 0,    1,    1,	  0x90, /* a part of its own */
 		};
 	struct weir_batch_header header;
 	struct weir_error err = { 0 };
