@@ -244,8 +244,7 @@ int weir_metrics_start(struct weir_api *api, struct weir_error *err)
 	errno = 0;
 	api->metrics = MHD_start_daemon(
 		MHD_USE_EPOLL_INTERNAL_THREAD | (sa.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u), 0,
-		NULL, NULL, on_request, api, MHD_OPTION_SOCK_ADDR, &sa,
-		MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_CONNECTION_LIMIT,
+		NULL, NULL, on_request, api, MHD_OPTION_SOCK_ADDR, &sa, MHD_OPTION_CONNECTION_LIMIT,
 		CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, MHD_OPTION_END);
 	if (api->metrics)

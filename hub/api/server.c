@@ -330,15 +330,14 @@ static struct MHD_Daemon *listen_on(struct weir_api *api, struct sockaddr_storag
 			 MHD_USE_ERROR_LOG | (addr->ss_family == AF_INET6 ? MHD_USE_IPv6 : 0u) |
 			 (tls->option != MHD_OPTION_END ? MHD_USE_TLS : 0u);
 
-	return MHD_start_daemon(flags, 0, NULL, NULL, on_request, api, MHD_OPTION_EXTERNAL_LOGGER,
-				on_mhd_log, NULL, MHD_OPTION_SOCK_ADDR, addr,
-				MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_CONNECTION_LIMIT,
-				c->limits.connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-				c->limits.per_address, MHD_OPTION_CONNECTION_TIMEOUT,
-				c->limits.idle_ms / 1000, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-				(size_t)c->limits.uri, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-				api, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, tls,
-				MHD_OPTION_END);
+	return MHD_start_daemon(
+		flags, 0, NULL, NULL, on_request, api, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, NULL,
+		MHD_OPTION_SOCK_ADDR, addr, MHD_OPTION_CONNECTION_LIMIT, c->limits.connections,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, c->limits.per_address,
+		MHD_OPTION_CONNECTION_TIMEOUT, c->limits.idle_ms / 1000,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)c->limits.uri,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, api, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 static char *read_pem(const char *key, const char *path, struct weir_error *err)

@@ -7,12 +7,16 @@ import os
 import random
 import re
 import socket
+import ssl
+import subprocess
 import sys
 import threading
 import time
+import warnings
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
+from hubtest import HUB as HUB_PROGRAM  # noqa: E402
 from hubtest import PEOPLE, TOP, Hub, main, token_of, wait_for  # noqa: E402
 
 NAMESPACES = ["shop", "pay", "mail"]
@@ -501,6 +505,51 @@ def test_stop_and_start_again():
     assert pages("admin", 1000, order="oldest") == before
 
 
+def test_tls():
+    """Also over TLS, with large answers and live streams; never without, never an old one."""
+    global HUB
+    plain, HUB = HUB, Hub().use_tls()
+    try:
+        with HUB:
+            HUB.node("c1", "n1").send(FLOWS)
+            live = Live("admin")
+            HUB.nodes[0].send(FLOWS[:50])
+            wait_for("a stream over TLS", lambda: len(live.flows) == 50)
+            assert len(HUB.get("admin", "/v1/flows", limit=1000, **SINCE).json["flows"]) == 1000
+            live.close()
+            with socket.create_connection(("127.0.0.1", HUB.port), 10) as s:
+                s.sendall(b"GET /v1/me HTTP/1.1\r\nHost: hub\r\n\r\n")
+                assert b"HTTP/1" not in s.recv(100)
+            old = ssl.create_default_context(cafile=HUB.flags["http-certificate"])
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+            with socket.create_connection(("127.0.0.1", HUB.port), 10) as s:
+                try:
+                    old.wrap_socket(s, server_hostname="127.0.0.1")
+                    raise AssertionError("TLS 1.1 is spoken")
+                except ssl.SSLError:
+                    pass
+    finally:
+        HUB = plain
+
+
+def test_refuses_to_start():
+    for flags, says in [({"http-address": "0.0.0.0:1"}, "without TLS"),
+                        ({"http-certificate": "/nowhere", "http-key": "/nowhere"}, "/nowhere"),
+                        ({"http-address": f"127.0.0.1:{HUB.port}"}, "listen on"),
+                        ({"access-file": "/nowhere"}, "/nowhere"),
+                        ({"store-path": "/proc/x/y"}, "/proc/x")]:
+        other = Hub()
+        other.flags.update(flags)
+        try:
+            done = subprocess.run([HUB_PROGRAM] + [f"--{k}={v}" for k, v in other.flags.items()],
+                                  capture_output=True, text=True, timeout=20)
+            assert done.returncode in (1, 2) and says in done.stderr, (flags, done)
+        finally:
+            other.clean_up()
+
+
 if __name__ == "__main__":
     with Hub(metrics_flow_labels="from.namespace,verdict", metrics_max_series=5) as HUB:
         HUB.node("c1", "n1").send(FLOWS)
@@ -508,4 +557,4 @@ if __name__ == "__main__":
               test_map, test_values, test_nobody, test_hidden_is_like_absent, test_mistakes,
               test_live, test_answers_are_as_described, test_document_is_served,
               test_described_parameters_are_taken, test_metrics, test_rights_change,
-              test_stop_and_start_again])
+              test_tls, test_refuses_to_start, test_stop_and_start_again])

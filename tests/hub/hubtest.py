@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -125,7 +126,7 @@ class Hub:
             "join-window": "50ms", "join-commit": "20ms",
             **{k.replace("_", "-"): v for k, v in flags.items()},
         }
-        self.process = None
+        self.process = self.tls = None
 
     def write_access(self, people=PEOPLE):
         """Each with a token of their name; None: all rights, else who may see a namespace."""
@@ -198,7 +199,22 @@ class Hub:
     # --- HTTP ---------------------------------------------------------------------------
 
     def connection(self):
+        if self.tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30,
+                                               context=self.tls)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def use_tls(self):
+        """A certificate of its own, which it trusts."""
+        self.flags["http-certificate"] = f"{self.folder}/tls.crt"
+        self.flags["http-key"] = f"{self.folder}/tls.key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=hub",
+                        "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                        self.flags["http-key"], "-out", self.flags["http-certificate"]],
+                       check=True, capture_output=True)
+        self.tls = ssl.create_default_context(cafile=self.flags["http-certificate"])
+        return self
 
     def request(self, who, method, path, params=(), body=None, headers=None, raw=None):
         query = raw if raw is not None else urllib.parse.urlencode(params, doseq=True)
