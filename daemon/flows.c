@@ -34,9 +34,9 @@ static void explain_hole(struct weird *d)
 	weir_publisher_add(d->publisher, &gap);
 }
 
-static void on_batch(void *data, struct weir_kept *batch)
+static uint64_t on_batch(void *data, struct weir_kept *batch)
 {
-	weir_hub_offer(data, batch);
+	return weir_hub_offer(data, batch);
 }
 
 static int open_publisher(struct weird *d, struct weir_error *err)

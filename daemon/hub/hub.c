@@ -60,9 +60,10 @@ static void drop_offered(struct weir_hub *h)
 	free(o);
 }
 
-void weir_hub_offer(struct weir_hub *h, struct weir_kept *batch)
+uint64_t weir_hub_offer(struct weir_hub *h, struct weir_kept *batch)
 {
 	struct weir_offered *o = calloc(1, sizeof(*o));
+	uint64_t floor;
 
 	pthread_mutex_lock(&h->lock);
 	if (o) {
@@ -76,8 +77,10 @@ void weir_hub_offer(struct weir_hub *h, struct weir_kept *batch)
 	}
 	while (h->offered_bytes > OFFERED_MAX && h->offered != o)
 		drop_offered(h);
+	floor = h->floor;
 	pthread_mutex_unlock(&h->lock);
 	eventfd_write(h->wake, 1);
+	return floor;
 }
 
 static void take_one(struct weir_hub *h, struct weir_kept *k)

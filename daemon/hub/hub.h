@@ -20,8 +20,9 @@ int weir_hub_start(const struct weir_config *config, const char *boot, uint64_t 
 /* Sends what it can within half a second; the rest stays on disk, if there is one. */
 void weir_hub_stop(struct weir_hub **hub, uint64_t next_seq);
 
-/* The next batch, from the flow thread. */
-void weir_hub_offer(struct weir_hub *hub, struct weir_kept *batch);
+/* The next batch, from the flow thread. Which number its successors must not be below: the
+ * hub has others under these. 0: any. */
+uint64_t weir_hub_offer(struct weir_hub *hub, struct weir_kept *batch);
 
 enum weir_hub_state {
 	WEIR_HUB_UNCONFIGURED, /* neither a token nor the hub's key: nothing to connect to */

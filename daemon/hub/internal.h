@@ -58,6 +58,7 @@ struct weir_hub {
 	size_t offered_bytes;
 	uint64_t overrun, overrun_next; /* records that the thread was too slow to take */
 	struct weir_hub_status status;
+	uint64_t floor; /* numbers below are in use */
 
 	/* the thread's own */
 	enum weir_hub_state state;
@@ -66,6 +67,7 @@ struct weir_hub {
 	uint64_t heard_ms, asked_ms; /* monotonic */
 	uint64_t reopen_ms;	     /* then with a new socket; 0: libzmq tries by itself */
 	uint64_t looked_ms, kept_ms; /* at the token's file; the ends written */
+	bool announced;		     /* in the log: connected */
 	bool blocked;		     /* the socket takes no more now */
 	struct weir_kept *beat;	     /* the last one, not sent */
 	uint64_t next_seq;	     /* behind the last batch */

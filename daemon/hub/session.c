@@ -80,6 +80,9 @@ void weir_hub_session_up(struct weir_hub *h)
 
 void weir_hub_session_down(struct weir_hub *h, const char *why)
 {
+	if (h->announced)
+		weir_log(WEIR_LOG_WARNING, "the connection to the hub is lost; records wait", NULL);
+	h->announced = false;
 	if (h->state != WEIR_HUB_REFUSED || *why) {
 		h->state = WEIR_HUB_CONNECTING;
 		set_error(h, why);
@@ -121,21 +124,35 @@ static void count_in_flight(struct weir_hub *h)
 	}
 }
 
+/* flows.state was lost, and the numbers began anew: the hub would take what we have under
+ * numbers that it knows for what it has already. */
+static void skip_used(struct weir_hub *h, struct weir_spool_boot *b, uint64_t seq)
+{
+	char first[24];
+	bool runs = b == &h->spool.boots[h->spool.n_boots - 1];
+
+	snprintf(first, sizeof(first), "%" PRIu64, seq);
+	weir_log(WEIR_LOG_ERROR,
+		 "the hub has records of this boot under numbers that this node had not given out: "
+		 "was flows.state removed? What waits under these numbers is lost",
+		 "boot", b->boot, "next", first, NULL);
+	weir_spool_lose(&h->spool, b, seq);
+	if (!runs)
+		return;
+	pthread_mutex_lock(&h->lock);
+	h->floor = seq;
+	pthread_mutex_unlock(&h->lock);
+}
+
 static void send_from(struct weir_hub *h, const struct weir_link_boot *told)
 {
 	struct weir_spool_boot *b = weir_spool_boot(&h->spool, told->boot);
-	char seq[24];
 
 	if (!b)
 		return;
+	if (told->seq > b->next)
+		skip_used(h, b, told->seq);
 	b->cursor = told->seq;
-	if (told->seq <= b->next)
-		return;
-	snprintf(seq, sizeof(seq), "%" PRIu64, told->seq);
-	weir_log(WEIR_LOG_ERROR,
-		 "the hub has records of this boot that this node has not numbered yet: was "
-		 "flows.state removed? It takes none until the numbers are past that",
-		 "boot", told->boot, "seq", seq, NULL);
 }
 
 static void on_welcome(struct weir_hub *h, const struct weir_link_message *m)
@@ -147,9 +164,10 @@ static void on_welcome(struct weir_hub *h, const struct weir_link_message *m)
 	count_in_flight(h);
 	h->window = m->window < h->config->hub.window ? m->window : h->config->hub.window;
 	h->state = WEIR_HUB_CONNECTED;
-	h->connects++;
-	if (*h->error || h->connects == 1)
+	if (!h->announced)
 		weir_log(WEIR_LOG_INFO, "connected to the hub", "address", h->peer.address, NULL);
+	h->connects += !h->announced;
+	h->announced = true;
 	set_error(h, "");
 }
 
@@ -313,6 +331,7 @@ static void reopen(struct weir_hub *h, uint64_t now)
 
 	weir_hub_socket_close(h, 0);
 	h->reopen_ms = 0;
+	h->announced = false;
 	h->state = WEIR_HUB_CONNECTING;
 	if (weir_hub_socket_open(h, &err) < 0) {
 		set_error(h, err.text);

@@ -246,6 +246,24 @@ int weir_spool_bytes(struct weir_spool *s, struct weir_spool_item *item,
 	return 0;
 }
 
+/* All that is below seq goes. */
+static void shrink(struct weir_spool *s, struct weir_spool_boot *b, uint64_t seq, bool lost)
+{
+	for (; b->head < b->end && b->items[b->head].next <= seq; b->head++)
+		drop(s, b, &b->items[b->head], lost);
+	if (b->cold < b->head)
+		b->cold = b->head;
+	if (b->head == b->end)
+		b->head = b->end = b->cold = 0;
+}
+
+void weir_spool_lose(struct weir_spool *s, struct weir_spool_boot *b, uint64_t seq)
+{
+	shrink(s, b, seq, true);
+	if (b->next < seq)
+		b->next = seq;
+}
+
 void weir_spool_acked(struct weir_spool *s, const char *boot, uint64_t seq)
 {
 	struct weir_spool_boot *b = weir_spool_boot(s, boot);
@@ -253,12 +271,7 @@ void weir_spool_acked(struct weir_spool *s, const char *boot, uint64_t seq)
 	if (!b || seq <= b->acked)
 		return;
 	b->acked = seq;
-	for (; b->head < b->end && b->items[b->head].next <= seq; b->head++)
-		drop(s, b, &b->items[b->head], false);
-	if (b->cold < b->head)
-		b->cold = b->head;
-	if (b->head == b->end)
-		b->head = b->end = b->cold = 0;
+	shrink(s, b, seq, false);
 	if (b != running(s) && !b->torn && b->acked >= b->next)
 		remove_boot(s, b);
 }

@@ -59,6 +59,9 @@ void weir_spool_add(struct weir_spool *s, struct weir_kept *k);
 /* Gone without ever having been in here. */
 void weir_spool_skip(struct weir_spool *s, uint64_t next, uint64_t records);
 
+/* What is below seq can't be had by the hub any more. */
+void weir_spool_lose(struct weir_spool *s, struct weir_spool_boot *b, uint64_t seq);
+
 struct weir_spool_boot *weir_spool_boot(struct weir_spool *s, const char *boot);
 /* The first one that has seq or a later one in it; NULL: there is none. */
 struct weir_spool_item *weir_spool_find(struct weir_spool_boot *b, uint64_t seq);

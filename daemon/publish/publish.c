@@ -42,7 +42,7 @@ struct weir_publisher {
 	pthread_mutex_t lock;	    /* of the history */
 	struct weir_kept *oldest, **newest;
 	struct weir_numbers own, *numbers; /* own: when nobody gave us some */
-	void (*on_batch)(void *data, struct weir_kept *batch);
+	uint64_t (*on_batch)(void *data, struct weir_kept *batch);
 	void *data;
 	_Atomic uint64_t records, batches, bytes, dropped, gaps, subscribers;
 };
@@ -167,6 +167,7 @@ static int close_batch(struct weir_publisher *p)
 				       .time = now_ns(CLOCK_REALTIME) };
 	struct weir_kept *k = calloc(1, sizeof(*k));
 	uint32_t n = (uint32_t)weir_batch_records(p->encoder);
+	uint64_t floor;
 
 	if (!k || weir_batch_finish(p->encoder, &h, &k->bytes, &k->len) < 0) {
 		free(k);
@@ -181,8 +182,9 @@ static int close_batch(struct weir_publisher *p)
 	p->last_sent = now_ns(CLOCK_MONOTONIC) / MS_NS;
 	if (n)
 		remember(p, k);
-	if (p->on_batch)
-		p->on_batch(p->data, k);
+	floor = p->on_batch ? p->on_batch(p->data, k) : 0;
+	if (p->numbers->seq < floor)
+		p->numbers->seq = floor;
 	send_batch(p, k);
 	return 0;
 }

@@ -34,8 +34,9 @@ struct weir_publish_config {
 	size_t history;		       /* bytes of encoded batches kept for weirctl flows */
 	struct weir_numbers *numbers;  /* go on from there, and count up there; NULL: from 1 */
 	/* Each batch as it is closed, also those without records, from the flow thread: it must
-	 * not wait. May be kept by reference. NULL: nobody wants them. */
-	void (*on_batch)(void *data, struct weir_kept *batch);
+	 * not wait. May be kept by reference. Returns which number the next record must not be
+	 * below; 0: any. NULL: nobody wants them. */
+	uint64_t (*on_batch)(void *data, struct weir_kept *batch);
 	void *data;
 };
 
