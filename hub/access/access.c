@@ -86,16 +86,17 @@ int weir_access_reload(struct weir_access *a, struct weir_error *err)
 	struct weir_rules *rules = NULL, *old;
 	int r = weir_rules_read(a->file, &rules, err);
 
-	if (r < 0)
+	if (r == 0 && a->audit)
+		r = weir_access_audit(a, "weir-hub", "", "reload", a->file, "done", err);
+	if (r < 0) {
+		weir_rules_unref(&rules);
 		return r;
+	}
 	pthread_mutex_lock(&a->lock);
 	old = a->rules;
 	a->rules = rules;
 	pthread_mutex_unlock(&a->lock);
-	if (old) {
-		weir_rules_unref(&old);
-		return weir_access_audit(a, "weir-hub", "", "reload", a->file, "done", err);
-	}
+	weir_rules_unref(&old);
 	return 0;
 }
 

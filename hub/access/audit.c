@@ -44,25 +44,29 @@ static size_t without_end(const char *line, ssize_t len)
 	return (size_t)len - (len && line[len - 1] == '\n');
 }
 
-/* A line that a crash cut off is ended, so that the next is its own: it does not verify, rightly.
- */
+/* A line that a crash cut off was never confirmed to anybody: it goes. */
 static int read_last(struct weir_audit *a, struct weir_error *err)
 {
 	WEIR_AUTO_FREE char *line = NULL;
 	FILE *f = fopen(a->path, "re");
+	off_t whole = 0;
 	size_t size = 0;
+	bool failed;
 	ssize_t len;
-	bool cut = false;
 
 	if (!f)
 		return weir_error_errno(err, errno, "%s", a->path);
-	while ((len = getline(&line, &size, f)) > 0) {
-		cut = line[len - 1] != '\n';
+	while ((len = getline(&line, &size, f)) > 0 && line[len - 1] == '\n') {
 		hash_line(line, without_end(line, len), a->last);
+		whole += len;
 	}
+	failed = ferror(f);
 	fclose(f);
-	if (cut && write(a->fd, "\n", 1) != 1)
+	if (failed)
+		return weir_error_errno(err, EIO, "%s", a->path);
+	if (whole < a->size && ftruncate(a->fd, whole) < 0)
 		return weir_error_errno(err, errno, "%s", a->path);
+	a->size = whole;
 	return 0;
 }
 
@@ -149,6 +153,14 @@ static char *format(const struct weir_audit *a, const struct weir_audit_line *l)
 	return text;
 }
 
+/* What did not become a whole line is no line: the next begins where it began. */
+static int take_back(struct weir_audit *a, struct weir_error *err)
+{
+	return ftruncate(a->fd, a->size) < 0
+		       ? weir_error_prefix(err, -EIO, "and a part of the line remains")
+		       : -EIO;
+}
+
 static int append(struct weir_audit *a, const char *text, size_t len, struct weir_error *err)
 {
 	WEIR_AUTO_FREE char *line = malloc(len + 1);
@@ -157,8 +169,11 @@ static int append(struct weir_audit *a, const char *text, size_t len, struct wei
 		return weir_error_errno(err, ENOMEM, "%s", a->path);
 	memcpy(line, text, len);
 	line[len] = '\n';
-	if (write(a->fd, line, len + 1) != (ssize_t)len + 1 || fdatasync(a->fd) < 0)
-		return weir_error_errno(err, errno ?: ENOSPC, "%s", a->path);
+	errno = ENOSPC; /* what a write that is only too short means */
+	if (write(a->fd, line, len + 1) != (ssize_t)len + 1 || fdatasync(a->fd) < 0) {
+		weir_error_errno(err, errno, "%s", a->path);
+		return take_back(a, err);
+	}
 	a->size += (off_t)len + 1;
 	hash_line(line, len, a->last);
 	return 0;
@@ -184,6 +199,16 @@ int weir_audit_write(struct weir_audit *a, const struct weir_audit_line *line,
 	return r < 0 ? weir_error_prefix(err, r, "audit log") : 0;
 }
 
+/* Somebody wrote into the file: what is told stays JSON. */
+static const char *as_json(const char *line)
+{
+	cJSON *json = cJSON_ParseWithOpts(line, NULL, true);
+	bool is_object = cJSON_IsObject(json);
+
+	cJSON_Delete(json);
+	return is_object ? line : "{\"outcome\":\"this line is damaged\"}";
+}
+
 /* The file's last lines in a ring, then told. */
 int weir_audit_read(struct weir_audit *a, size_t last, int (*fn)(void *data, const char *json),
 		    void *data, struct weir_error *err)
@@ -207,7 +232,7 @@ int weir_audit_read(struct weir_audit *a, size_t last, int (*fn)(void *data, con
 	fclose(f);
 	for (size_t i = n > last ? n - last : 0; i < n; i++) {
 		if (r == 0 && ring[i % last])
-			r = fn(data, ring[i % last]);
+			r = fn(data, as_json(ring[i % last]));
 		free(ring[i % last]);
 	}
 	return r;

@@ -63,6 +63,7 @@ static void set_up(CURL *c, const struct weir_fetch *f, struct curl_slist *heade
 {
 	curl_easy_setopt(c, CURLOPT_URL, f->url);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https,http");
+	curl_easy_setopt(c, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L); /* http://127.0.0.1:1@other */
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);

@@ -14,13 +14,14 @@
 #include <cjson/cJSON.h>
 
 #include "hub/access/internal.h"
+#include "hub/access/jose.h"
 #include "weir/cleanup.h"
 
 #define LEEWAY_S   60
 #define KEYS_MAX   64
-#define RETRY_S	   5  /* an issuer that did not answer is left alone for so long */
-#define REFETCH_S  30 /* an unknown key has the keys fetched again, not more often */
 #define KEEP_S	   3600
+#define REFETCH_S  30 /* an unknown key has the keys fetched again, not more often */
+#define RETRY_S	   5  /* the same while there are none */
 #define TOKEN_MAX  16384
 #define GROUPS_MAX 256
 
@@ -30,10 +31,25 @@ struct weir_oidc {
 	cjose_jwk_t *keys[KEYS_MAX];
 	size_t n_keys;
 	uint64_t fetched, tried; /* seconds */
+	struct weir_error why;	 /* of the last try, empty: it went well */
 };
 
-static const char *const algorithms[] = { "RS256", "RS384", "RS512", "PS256", "PS384",
-					  "PS512", "ES256", "ES384", "ES512" };
+/* Each with its kind of key, and curve: another one would confuse the library. */
+static const struct algorithm {
+	const char *name;
+	cjose_jwk_kty_t kind;
+	cjose_jwk_ec_curve curve;
+} algorithms[] = {
+	{ "RS256", CJOSE_JWK_KTY_RSA, CJOSE_JWK_EC_INVALID },
+	{ "RS384", CJOSE_JWK_KTY_RSA, CJOSE_JWK_EC_INVALID },
+	{ "RS512", CJOSE_JWK_KTY_RSA, CJOSE_JWK_EC_INVALID },
+	{ "PS256", CJOSE_JWK_KTY_RSA, CJOSE_JWK_EC_INVALID },
+	{ "PS384", CJOSE_JWK_KTY_RSA, CJOSE_JWK_EC_INVALID },
+	{ "PS512", CJOSE_JWK_KTY_RSA, CJOSE_JWK_EC_INVALID },
+	{ "ES256", CJOSE_JWK_KTY_EC, CJOSE_JWK_EC_P_256 },
+	{ "ES384", CJOSE_JWK_KTY_EC, CJOSE_JWK_EC_P_384 },
+	{ "ES512", CJOSE_JWK_KTY_EC, CJOSE_JWK_EC_P_521 },
+};
 
 int weir_oidc_new(const struct weir_access_config *config, struct weir_oidc **ret)
 {
@@ -95,25 +111,15 @@ static const char *member(const cJSON *json, const char *name)
 	return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(json, name));
 }
 
-/* Only keys to verify signatures with. */
-static void keep_key(struct weir_oidc *o, const cJSON *key)
+static void keep_key(struct weir_oidc *o, const cJSON *json)
 {
-	const char *use = member(key, "use");
-	WEIR_AUTO_FREE char *text = cJSON_PrintUnformatted(key);
-	cjose_jwk_t *jwk;
+	cjose_jwk_t *key = o->n_keys < KEYS_MAX ? weir_jose_key(json) : NULL;
 
-	if (!text || o->n_keys == KEYS_MAX || (use && strcmp(use, "sig") != 0))
-		return;
-	jwk = cjose_jwk_import(text, strlen(text), NULL);
-	if (!jwk)
-		return;
-	if (cjose_jwk_get_kty(jwk, NULL) == CJOSE_JWK_KTY_OCT)
-		cjose_jwk_release(jwk);
-	else
-		o->keys[o->n_keys++] = jwk;
+	if (key)
+		o->keys[o->n_keys++] = key;
 }
 
-static int fetch_keys(struct weir_oidc *o, uint64_t now, struct weir_error *err)
+static int ask_for_keys(struct weir_oidc *o, uint64_t now, struct weir_error *err)
 {
 	cJSON *about = NULL, *keys = NULL;
 	const cJSON *key;
@@ -121,7 +127,6 @@ static int fetch_keys(struct weir_oidc *o, uint64_t now, struct weir_error *err)
 	size_t len = strlen(o->issuer);
 	int r;
 
-	o->tried = now;
 	snprintf(url, sizeof(url), "%.*s/.well-known/openid-configuration",
 		 (int)(len && o->issuer[len - 1] == '/' ? len - 1 : len), o->issuer);
 	r = fetch_json(o, url, &about, err);
@@ -140,30 +145,55 @@ static int fetch_keys(struct weir_oidc *o, uint64_t now, struct weir_error *err)
 	return r;
 }
 
+/* Not at once again: who sends tokens does not decide how often the issuer is asked. Keys stay
+ * while it does not answer. */
+static void fetch_keys(struct weir_oidc *o, uint64_t now)
+{
+	struct weir_error why = { "" };
+
+	if (o->tried && now < o->tried + (o->fetched ? REFETCH_S : RETRY_S))
+		return;
+	o->tried = now;
+	ask_for_keys(o, now, &why);
+	o->why = why;
+}
+
 /* --- one token ------------------------------------------------------------------------------ */
 
-static bool is_allowed(const char *algorithm)
+static const struct algorithm *algorithm_of(cjose_header_t *header)
 {
-	for (size_t i = 0; algorithm && i < WEIR_ARRAY_SIZE(algorithms); i++)
-		if (strcmp(algorithms[i], algorithm) == 0)
-			return true;
-	return false;
+	const char *name = cjose_header_get(header, CJOSE_HDR_ALG, NULL);
+
+	for (size_t i = 0; name && i < WEIR_ARRAY_SIZE(algorithms); i++)
+		if (strcmp(algorithms[i].name, name) == 0)
+			return &algorithms[i];
+	return NULL;
 }
 
-/* An EC key with RSA's algorithm would confuse the library. */
-static bool fits(const cjose_jwk_t *key, const char *algorithm)
+/* What must be understood (RFC 7515, 4.1.11) and is not. */
+static bool has_extensions(cjose_header_t *header)
 {
-	cjose_jwk_kty_t kty = cjose_jwk_get_kty(key, NULL);
+	char *critical = cjose_header_get_raw(header, "crit", NULL);
 
-	return kty == (algorithm[0] == 'E' ? CJOSE_JWK_KTY_EC : CJOSE_JWK_KTY_RSA);
+	if (critical)
+		cjose_get_dealloc()(critical);
+	return critical != NULL;
 }
 
-static bool verifies(struct weir_oidc *o, cjose_jws_t *jws, const char *algorithm, const char *kid)
+static bool fits(const cjose_jwk_t *key, const struct algorithm *a)
 {
+	return cjose_jwk_get_kty(key, NULL) == a->kind &&
+	       (a->kind != CJOSE_JWK_KTY_EC || cjose_jwk_EC_get_curve(key, NULL) == a->curve);
+}
+
+static bool verifies(struct weir_oidc *o, cjose_jws_t *jws, const struct algorithm *a)
+{
+	const char *kid = cjose_header_get(cjose_jws_get_protected(jws), CJOSE_HDR_KID, NULL);
+
 	for (size_t i = 0; i < o->n_keys; i++) {
 		const char *name = cjose_jwk_get_kid(o->keys[i], NULL);
 
-		if (fits(o->keys[i], algorithm) && (!kid || !name || strcmp(kid, name) == 0) &&
+		if (fits(o->keys[i], a) && (!kid || !name || strcmp(kid, name) == 0) &&
 		    cjose_jws_verify(jws, o->keys[i], NULL))
 			return true;
 	}
@@ -174,26 +204,21 @@ static int check_signature(struct weir_oidc *o, cjose_jws_t *jws, uint64_t now,
 			   struct weir_error *err)
 {
 	cjose_header_t *header = cjose_jws_get_protected(jws);
-	const char *algorithm = cjose_header_get(header, CJOSE_HDR_ALG, NULL);
-	const char *kid = cjose_header_get(header, CJOSE_HDR_KID, NULL);
-	int r = 0;
+	const struct algorithm *a = algorithm_of(header);
 
-	if (!is_allowed(algorithm))
+	if (!a || has_extensions(header))
 		return weir_error_set(err, EACCES,
 				      "the token's signature is of a kind that is not accepted");
-	if (!o->fetched || now > o->fetched + KEEP_S)
-		r = now < o->tried + RETRY_S
-			    ? weir_error_set(err, EAGAIN, "the issuer did not answer just now")
-			    : fetch_keys(o, now, err);
-	if (o->fetched && verifies(o, jws, algorithm, kid))
+	if (now > o->fetched + KEEP_S)
+		fetch_keys(o, now);
+	if (verifies(o, jws, a))
 		return 0;
-	if (r == 0 && now >= o->tried + REFETCH_S)
-		r = fetch_keys(o, now, err);
-	if (r < 0)
-		return r;
-	return verifies(o, jws, algorithm, kid)
-		       ? 0
-		       : weir_error_set(err, EACCES, "the token's signature is not of its issuer");
+	fetch_keys(o, now);
+	if (verifies(o, jws, a))
+		return 0;
+	if (o->why.text[0])
+		return weir_error_set(err, EAGAIN, "%s", o->why.text);
+	return weir_error_set(err, EACCES, "the token's signature is not of its issuer");
 }
 
 static bool has_audience(const cJSON *claims, const char *audience)
@@ -251,9 +276,9 @@ static cJSON *claims_of(cjose_jws_t *jws)
 	uint8_t *text;
 	size_t len;
 
-	return cjose_jws_get_plaintext(jws, &text, &len, NULL)
-		       ? cJSON_ParseWithLength((const char *)text, len)
-		       : NULL;
+	if (!cjose_jws_get_plaintext(jws, &text, &len, NULL) || weir_jose_has_nul(text, len))
+		return NULL;
+	return cJSON_ParseWithLength((const char *)text, len);
 }
 
 int weir_oidc_sign_in(struct weir_oidc *o, const char *token, uint64_t now,
@@ -264,7 +289,7 @@ int weir_oidc_sign_in(struct weir_oidc *o, const char *token, uint64_t now,
 	cJSON *claims;
 	int r = 0;
 
-	if (len > TOKEN_MAX)
+	if (len > TOKEN_MAX || !weir_jose_is_jwt(token))
 		return 0;
 	jws = cjose_jws_import(token, len, NULL);
 	claims = jws ? claims_of(jws) : NULL;

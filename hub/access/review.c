@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hub/access/internal.h"
+#include "hub/access/jose.h"
 #include "weir/cleanup.h"
 
 #define KEEP_S	   60
@@ -113,7 +114,7 @@ static int read_answer(const struct weir_review *v, const char *text, struct wei
 		       struct weir_error *err)
 {
 	WEIR_CLEANUP(weir_person_free) struct weir_person *p = NULL;
-	cJSON *json = cJSON_Parse(text);
+	cJSON *json = weir_jose_has_nul(text, strlen(text)) ? NULL : cJSON_Parse(text);
 	const cJSON *status = cJSON_GetObjectItemCaseSensitive(json, "status");
 	const cJSON *user = cJSON_GetObjectItemCaseSensitive(status, "user"), *group;
 	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(user, "username"));
