@@ -97,7 +97,7 @@ static const struct metric {
 	METRIC("weir_hub_joined_total", "counter", ingest.joined, "Records of two nodes that became one flow."),
 	METRIC("weir_hub_gaps_total", "counter", ingest.gaps, "Gaps recorded."),
 	METRIC("weir_hub_lost_total", "counter", ingest.lost, "Records in gaps, as far as it is known how many."),
-	METRIC("weir_hub_waiting_records", "gauge", ingest.waiting, "Records that wait for that of the other end's node."),
+	METRIC("weir_hub_join_waiting_records", "gauge", ingest.waiting, "Records that wait for that of the other end's node."),
 	METRIC("weir_hub_commits_total", "counter", ingest.commits, "Times that something was made durable."),
 	METRIC("weir_hub_commit_seconds_total", "counter", ingest.commit_ns, "Time that took.", .scale = 1e-9),
 	METRIC("weir_hub_store_rows", "gauge", store.rows, "Flows stored."),

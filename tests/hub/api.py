@@ -457,6 +457,9 @@ def test_described_parameters_are_taken():
 
 def test_metrics():
     m = HUB.metrics()
+    with open(os.path.join(TOP, "docs/HUB.md")) as f:
+        described = set(re.findall(r"^\| (weir_\w+) \|", f.read(), re.M))
+    assert {name.split("{")[0] for name in m} == described, "docs/HUB.md has other metrics"
     assert m['weir_hub_nodes{state="connected"}'] == 1
     assert m["weir_hub_records_total"] == len(FLOWS), m["weir_hub_records_total"]
     want = {}
