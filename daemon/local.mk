@@ -339,6 +339,10 @@ tests_fuzz_config_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer
 tests_fuzz_config_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CJSON_LIBS) $(YAML_LIBS)
 
 if WEIR_HAVE_TESTS
+check_PROGRAMS += tests/unit/daemon/numbers
+TESTS += tests/unit/daemon/numbers
+tests_unit_daemon_numbers_SOURCES = tests/unit/daemon/numbers.c
+tests_unit_daemon_numbers_LDADD = $(LIBDAEMON) $(LIBWEIR) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/daemon/publish
 TESTS += tests/unit/daemon/publish
 tests_unit_daemon_publish_SOURCES = tests/unit/daemon/publish.c
