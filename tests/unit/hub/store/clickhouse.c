@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store in a ClickHouse server, against a real one: what every store must do, and what
  * happens when the server, or the way to it, fails. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -8,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,8 +61,11 @@ static void test_questions(void **state)
 	suite_fill(s, &t, base, ROWS);
 	for (int i = 0; i < 30; i++)
 		suite_check_flows(s, &t, base);
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 30; i++) {
 		suite_check_sums(s, &t, base);
+		suite_check_top(s, &t, base);
+		suite_check_values(s, &t, base);
+	}
 	s->ops->stats(s, &stats);
 	assert_int_equal(stats.rows, t.n);
 	weir_store_close(&s);
@@ -66,6 +74,472 @@ static void test_questions(void **state)
 	assert_int_equal(stats.rows, t.n);
 	weir_store_close(&s);
 	test_rows_close(&t);
+}
+
+/* --- what comes in ------------------------------------------------------------------- */
+
+static int count_flow(void *data, const struct weir_hub_flow *flow)
+{
+	++*(size_t *)data;
+	return 0;
+}
+
+static size_t count(struct weir_store *s)
+{
+	struct weir_flow_query q = { .from = suite_base(),
+				     .to = UINT64_MAX,
+				     .limit = 100000,
+				     .seconds = true,
+				     .budget = { 60000, 1ull << 40, 1ull << 32 } };
+	struct weir_filter filter = { 0 };
+	struct weir_answer_end end;
+	struct weir_scope all = { 0 };
+	struct weir_error err = { "" };
+	size_t n = 0;
+
+	weir_scope_add(&all, "*", "*");
+	q.scope = &all;
+	q.filter = &filter;
+	if (s->ops->flows(s, &q, count_flow, &n, &end, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_true(end.complete);
+	weir_scope_clear(&all);
+	return n;
+}
+
+static int try_append(struct weir_store *s, struct test_rows *t, size_t from, size_t n,
+		      struct weir_error *err)
+{
+	struct weir_mark mark = { "c0", "n0", "boot-1", from + n + 1, 0, NULL };
+
+	return s->ops->append(s, t->words, t->rows + from, n, &mark, 1, err);
+}
+
+static int newest_mark(void *data, const struct weir_mark *mark)
+{
+	*(uint64_t *)data = mark->next;
+	return 0;
+}
+
+static uint64_t next_of(struct weir_store *s)
+{
+	struct weir_error err = { "" };
+	uint64_t next = 0;
+
+	if (s->ops->marks(s, newest_mark, &next, &err) < 0)
+		fail_msg("%s", err.text);
+	return next;
+}
+
+/* The way to the server: passes on what is said, and breaks when it is told to. */
+struct way {
+	pthread_t thread;
+	int listener;
+	uint16_t port;
+	_Atomic long request_bytes; /* of the way to the server, then cut; -1: none */
+	_Atomic bool deaf;	    /* what the server answers is lost */
+	_Atomic bool ending;
+};
+
+static void pass_on(struct way *w, int client, int to)
+{
+	struct pollfd fds[2] = { { client, POLLIN, 0 }, { to, POLLIN, 0 } };
+	char buf[65536];
+
+	while (poll(fds, 2, 200) >= 0 && !w->ending) {
+		for (int i = 0; i < 2; i++) {
+			long left = w->request_bytes;
+			ssize_t n;
+
+			if (!fds[i].revents)
+				continue;
+			n = read(fds[i].fd, buf, sizeof(buf));
+			if (n <= 0 || (i == 1 && w->deaf))
+				return;
+			if (i == 0 && left >= 0) {
+				n = n < left ? n : left;
+				w->request_bytes = left - n;
+			}
+			if (n && write(fds[!i].fd, buf, (size_t)n) != n)
+				return;
+			if (i == 0 && left >= 0 && !w->request_bytes)
+				return;
+		}
+	}
+}
+
+static void *run_way(void *way)
+{
+	struct way *w = way;
+
+	while (!w->ending) {
+		struct sockaddr_in a = { .sin_family = AF_INET,
+					 .sin_port = htons(server.port),
+					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+		struct pollfd fd = { w->listener, POLLIN, 0 };
+		int client, to;
+
+		if (poll(&fd, 1, 100) <= 0)
+			continue;
+		client = accept(w->listener, NULL, NULL);
+		to = socket(AF_INET, SOCK_STREAM, 0);
+		if (connect(to, (struct sockaddr *)&a, sizeof(a)) == 0)
+			pass_on(w, client, to);
+		close(client);
+		close(to);
+	}
+	return NULL;
+}
+
+static void open_way(struct way *w)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+
+	*w = (struct way){ .request_bytes = -1 };
+	w->listener = socket(AF_INET, SOCK_STREAM, 0);
+	assert_int_equal(bind(w->listener, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(w->listener, 16), 0);
+	getsockname(w->listener, (struct sockaddr *)&a, &len);
+	w->port = ntohs(a.sin_port);
+	pthread_create(&w->thread, NULL, run_way, w);
+}
+
+static void close_way(struct way *w)
+{
+	w->ending = true;
+	pthread_join(w->thread, NULL);
+	close(w->listener);
+}
+
+/* Answers that are lost, and requests that are cut at any byte: each row is stored once. */
+static void test_cut(void **state)
+{
+	struct weir_error err = { "" };
+	struct weir_store *s;
+	struct test_rows t;
+	char url[128];
+	struct way way;
+	int cuts = 0;
+
+	open_way(&way);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/?database=cut&timeout=10", way.port);
+	s = open_url(url);
+	test_rows_open(&t);
+	test_rows_add(&t, 500, suite_base(), suite_base() + SUITE_MINUTE);
+	way.deaf = true;
+	assert_true(try_append(s, &t, 0, 100, &err) < 0);
+	assert_non_null(strstr(err.text, "127.0.0.1"));
+	assert_true(try_append(s, &t, 0, 100, &err) < 0);
+	way.deaf = false;
+	assert_int_equal(try_append(s, &t, 0, 100, &err), 0);
+	assert_int_equal(count(s), 100);
+	for (int i = 0; i < 40; i++) {
+		way.request_bytes = (long)test_random(25000);
+		if (try_append(s, &t, 100 + (size_t)i * 10, 10, &err) < 0) {
+			cuts++;
+			way.request_bytes = -1;
+			assert_int_equal(try_append(s, &t, 100 + (size_t)i * 10, 10, &err), 0);
+		}
+		way.request_bytes = -1;
+		assert_int_equal(next_of(s), 100 + (uint64_t)i * 10 + 10 + 1);
+	}
+	assert_int_equal(count(s), 500);
+	assert_in_range(cuts, 5, 39);
+	weir_store_close(&s);
+	close_way(&way);
+	test_rows_close(&t);
+}
+
+/* A server that stops, and does what it was asked for only after we gave up. */
+static void test_frozen(void **state)
+{
+	struct weir_error err = { "" };
+	struct weir_store *s;
+	struct test_rows t;
+	char url[128];
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/?database=frozen&timeout=1", server.port);
+	s = open_url(url);
+	test_rows_open(&t);
+	test_rows_add(&t, 50, suite_base(), suite_base() + SUITE_MINUTE);
+	assert_int_equal(try_append(s, &t, 0, 10, &err), 0);
+	test_server_kill(&server, SIGSTOP);
+	assert_int_equal(try_append(s, &t, 10, 40, &err), -ETIMEDOUT);
+	test_server_kill(&server, SIGCONT);
+	assert_int_equal(try_append(s, &t, 10, 40, &err), 0);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(count(s), 50);
+		usleep(50000);
+	}
+	weir_store_close(&s);
+	test_rows_close(&t);
+}
+
+static void *kill_soon(void *data)
+{
+	usleep(*(useconds_t *)data);
+	test_server_kill(&server, SIGKILL);
+	return NULL;
+}
+
+/* kill -9 at a random time while rows come in; away for a while; back again. */
+static void test_killed(void **state)
+{
+	struct weir_store *s = open_store("killed");
+	struct weir_store_stats stats;
+	struct weir_error err = { "" };
+	size_t at = 0, some;
+	struct test_rows t;
+	pthread_t killer;
+
+	test_rows_open(&t);
+	test_rows_add(&t, 20000, suite_base(), suite_base() + SUITE_MINUTE);
+	for (int round = 0; round < 2; round++) {
+		useconds_t when = (useconds_t)test_random(150000);
+
+		pthread_create(&killer, NULL, kill_soon, &when);
+		for (int r = 0; r == 0 && at < t.n; at += r == 0 ? some : 0) {
+			some = 1 + test_random(t.n - at < 1000 ? t.n - at : 1000);
+			r = try_append(s, &t, at, some, &err);
+		}
+		pthread_join(killer, NULL);
+		assert_true(try_append(s, &t, at, 1, &err) < 0);
+		assert_non_null(strstr(err.text, "is clickhouse-server running there?"));
+		s->ops->stats(s, &stats);
+		assert_true(stats.failing);
+		assert_non_null(strstr(stats.why, "store.url"));
+		assert_int_equal(test_server_start(&server), 0);
+		assert_int_equal(try_append(s, &t, at, 1, &err), 0);
+		at++;
+		assert_int_equal(next_of(s), at + 1);
+		assert_int_equal(count(s), at);
+	}
+	while (at < t.n) {
+		some = t.n - at < 7000 ? t.n - at : 7000;
+		assert_int_equal(try_append(s, &t, at, some, &err), 0);
+		at += some;
+	}
+	s->ops->stats(s, &stats);
+	assert_false(stats.failing);
+	assert_int_equal(next_of(s), t.n + 1);
+	assert_int_equal(count(s), t.n);
+	weir_store_close(&s);
+	test_rows_close(&t);
+}
+
+/* --- marks, budget, retention, names --------------------------------------------------- */
+
+static int compare_mark(void *data, const struct weir_mark *mark)
+{
+	const struct weir_mark *want = data;
+
+	assert_string_equal(mark->node, want->node);
+	assert_int_equal(mark->next, want->next);
+	assert_int_equal(mark->n_ranges, want->n_ranges);
+	assert_memory_equal(mark->ranges, want->ranges, want->n_ranges * sizeof(*want->ranges));
+	return 0;
+}
+
+static void put_marks(struct weir_store *s, struct test_rows *t, const struct weir_mark *mark)
+{
+	struct weir_error err = { "" };
+
+	if (s->ops->append(s, t->words, NULL, 0, mark, 1, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(s->ops->marks(s, compare_mark, (void *)mark, NULL), 0);
+}
+
+/* The newest mark counts, whichever hub wrote it, also after its partition has gone. */
+static void test_marks(void **state)
+{
+	static const struct weir_range ranges[] = { { 20, 29 }, { 40, 40 } };
+	struct weir_mark mark = { "c0", "n'0\\", "boot", 10, 0, NULL };
+	struct weir_store *s = open_store("marks"), *other = open_store("marks");
+	struct test_rows t;
+
+	test_rows_open(&t);
+	put_marks(s, &t, &mark);
+	mark.n_ranges = 1;
+	mark.ranges = ranges;
+	put_marks(other, &t, &mark);
+	mark.n_ranges = 2;
+	put_marks(s, &t, &mark);
+	mark.n_ranges = 0;
+	mark.next = 41;
+	put_marks(other, &t, &mark);
+	weir_store_close(&s);
+	weir_store_close(&other);
+	test_rows_close(&t);
+}
+
+static void test_budget(void **state)
+{
+	struct weir_store *s = open_store("budget");
+	struct weir_scope all = { 0 };
+	struct weir_filter filter = { 0 };
+	struct weir_answer_end end;
+	struct weir_flow_query q = { .from = suite_base(),
+				     .to = UINT64_MAX,
+				     .scope = &all,
+				     .filter = &filter,
+				     .limit = 10000,
+				     .budget = { 60000, 100, 1ull << 32 } };
+	struct weir_sum_query sums = { .to = UINT64_MAX,
+				       .scope = &all,
+				       .filter = &filter,
+				       .n_dims = 1,
+				       .dims = { WEIR_DIM_PORT },
+				       .limit = 10,
+				       .budget = { 60000, 1ull << 40, 1000 } };
+	struct weir_error err = { "" };
+	struct test_rows t;
+	size_t n = 0;
+
+	weir_scope_add(&all, "*", "*");
+	test_rows_open(&t);
+	suite_fill(s, &t, suite_base(), 3000);
+	assert_int_equal(s->ops->flows(s, &q, count_flow, &n, &end, NULL), 0);
+	assert_false(end.complete);
+	assert_string_equal(end.why_not, "rows");
+	assert_int_equal(s->ops->sums(s, &sums, NULL, NULL, &end, &err), 0);
+	assert_false(end.complete);
+	assert_string_equal(end.why_not, "memory");
+	q.cursor = "n1.00";
+	assert_int_equal(s->ops->flows(s, &q, count_flow, &n, &end, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "cursor"));
+	weir_store_close(&s);
+	test_rows_close(&t);
+	weir_scope_clear(&all);
+}
+
+static const char *const hostile[] = {
+	"'",	       "\\",
+	"\\'",	       "a'); DROP TABLE weir_flows; --",
+	"' OR 1=1 --", "%",
+	"_",	       "a\tb\nc",
+	"\x01\x7f",    "na\xc3\xafve",
+	"\"",	       "`",
+	"{a}",	       "?",
+	"$1",	       "\\x27",
+	"/*",	       "--",
+	"shop*",
+};
+
+static void add_hostile(struct test_rows *t, const char *name)
+{
+	struct weir_record_label label = { name, name };
+	struct weir_record_peer p = { .namespace_ = name,
+				      .pod = name,
+				      .workload_kind = name,
+				      .workload = name,
+				      .node = name,
+				      .service = name,
+				      .labels = &label,
+				      .n_labels = 1 };
+	struct weir_bytes b = { 0 };
+	const struct weir_word *word;
+	uint32_t number;
+
+	weir_pack_end(&b, "c0", &p);
+	assert_int_equal(weir_dictionary_add(t->words, WEIR_WORD_END, b.data, b.len, &number), 0);
+	word = weir_dictionary_get(t->words, WEIR_WORD_END, number);
+	weir_words_set(&t->unpacked, WEIR_WORD_END, number, word->bytes, word->len);
+	free(b.data);
+	test_rows_add(t, 1, suite_base(), suite_base() + SUITE_MINUTE);
+	t->rows[t->n - 1].end[0] = number;
+	t->rows[t->n - 1].type = WEIR_RECORD_OPEN;
+	t->rows[t->n - 1].second = false;
+}
+
+static size_t ask(struct weir_store *s, const struct weir_scope *scope, const char *name,
+		  const char *value)
+{
+	struct weir_filter filter = { 0 };
+	struct weir_flow_query q = { .from = suite_base(),
+				     .to = UINT64_MAX,
+				     .scope = scope,
+				     .filter = &filter,
+				     .limit = 100,
+				     .budget = { 60000, 1ull << 40, 1ull << 32 } };
+	struct weir_answer_end end;
+	struct weir_error err = { "" };
+	size_t n = 0;
+
+	assert_int_equal(weir_filter_add(&filter, name, value, &err), 0);
+	if (s->ops->flows(s, &q, count_flow, &n, &end, &err) < 0)
+		fail_msg("%s=%s: %s", name, value, err.text);
+	weir_filter_clear(&filter);
+	return n;
+}
+
+static int is_name(void *data, const char *value)
+{
+	return strcmp(data, value) == 0;
+}
+
+/* Names that are SQL, in flows, filters, prefixes and scopes: they are names. */
+static void test_hostile_names(void **state)
+{
+	struct weir_store *s = open_store("hostile");
+	struct weir_scope all = { 0 };
+	struct weir_error err = { "" };
+	struct weir_answer_end end;
+	struct test_rows t;
+
+	weir_scope_add(&all, "*", "*");
+	test_rows_open(&t);
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(hostile); i++)
+		add_hostile(&t, hostile[i]);
+	suite_append(s, &t, 0, t.n);
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(hostile); i++) {
+		struct weir_value_query q = { .to = UINT64_MAX,
+					      .scope = &all,
+					      .field = WEIR_FILTER_NAMESPACE,
+					      .prefix = hostile[i],
+					      .limit = 100,
+					      .budget = { 60000, 1ull << 40, 1ull << 32 } };
+		struct weir_scope one = { 0 };
+
+		assert_int_equal(ask(s, &all, "from.namespace", hostile[i]), 1);
+		assert_int_equal(ask(s, &all, "from.service", hostile[i]), 1);
+		assert_int_equal(ask(s, &all, "from.hostNode", hostile[i]), 1);
+		if (!strchr(hostile[i], '=')) /* a label has a key */
+			assert_int_equal(ask(s, &all, "from.label", hostile[i]), 1);
+		assert_int_equal(s->ops->values(s, &q, is_name, (void *)hostile[i], &end, &err), 1);
+		weir_scope_add(&one, "*", hostile[i]);
+		if (!strchr(hostile[i], '*'))
+			assert_int_equal(ask(s, &one, "from.namespace", hostile[i]), 1);
+		weir_scope_clear(&one);
+	}
+	assert_int_equal(count(s), t.n);
+	weir_store_close(&s);
+	test_rows_close(&t);
+	weir_scope_clear(&all);
+}
+
+static void test_bad_urls(void **state)
+{
+	static const struct {
+		const char *url, *says;
+	} urls[] = {
+		{ "", "want http://HOST:8123/?database=NAME" },
+		{ "ftp://127.0.0.1/", "want http:// or https://" },
+		{ "http://127.0.0.1:1/?database=a'b", "letters, digits and _" },
+		{ "http://127.0.0.1:1/?timeout=soon", "seconds" },
+		{ "http://127.0.0.1:1/", "is clickhouse-server running there? (store.url)" },
+		{ "http://me:secret@127.0.0.1:1/", "http://127.0.0.1:1: " },
+	};
+	struct weir_store *s;
+
+	for (size_t i = 0; i < WEIR_ARRAY_SIZE(urls); i++) {
+		struct weir_store_config config = { .type = "clickhouse", .url = urls[i].url };
+		struct weir_error err = { "" };
+
+		assert_true(weir_store_open(&config, &s, &err) < 0);
+		assert_non_null(strstr(err.text, urls[i].says));
+		assert_null(strstr(err.text, "secret"));
+	}
 }
 
 static int set_up(void **state)
@@ -82,7 +556,10 @@ static int tear_down(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_questions),
+		cmocka_unit_test(test_questions),     cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_marks),	      cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(test_frozen),	      cmocka_unit_test(test_killed),
 	};
 
 	if (!test_server_is_installed()) {

@@ -47,8 +47,11 @@ static void test_questions(void **state_)
 	suite_fill(s, &t, base, ROWS);
 	for (int i = 0; i < 150; i++)
 		suite_check_flows(s, &t, base);
-	for (int i = 0; i < 100; i++)
+	for (int i = 0; i < 100; i++) {
 		suite_check_sums(s, &t, base);
+		suite_check_top(s, &t, base);
+		suite_check_values(s, &t, base);
+	}
 	s->ops->stats(s, &stats);
 	assert_int_equal(stats.rows, t.n);
 	weir_store_close(&s);

@@ -16,3 +16,6 @@ void suite_fill(struct weir_store *s, struct test_rows *t, uint64_t base, size_t
 /* One random question each, of rows that begin at base. */
 void suite_check_flows(struct weir_store *s, struct test_rows *t, uint64_t base);
 void suite_check_sums(struct weir_store *s, struct test_rows *t, uint64_t base);
+/* The largest groups, and what the others are together. */
+void suite_check_top(struct weir_store *s, struct test_rows *t, uint64_t base);
+void suite_check_values(struct weir_store *s, struct test_rows *t, uint64_t base);
