@@ -80,7 +80,7 @@ int weirctl_map(struct weirctl *ctl, struct weir_error *err)
 	if (r == 0)
 		r = weirctl_query_filters(&q, ctl, err);
 	if (r == 0)
-		r = weirctl_query_add(&q, "since", ctl->values[WEIRCTL_SINCE] ?: SINCE_DEFAULT);
+		r = weirctl_query_since(&q, ctl, SINCE_DEFAULT, err);
 	if (r == 0)
 		r = weirctl_query_add(&q, "limit", ctl->values[WEIRCTL_LAST]);
 	if (r == 0)

@@ -87,7 +87,7 @@ static int ask(struct weirctl *ctl, struct weirctl_hub *hub, cJSON **ret, struct
 	if (r == 0)
 		r = weirctl_query_add(&q, "by", ctl->values[WEIRCTL_BY] ?: BY_DEFAULT);
 	if (r == 0)
-		r = weirctl_query_add(&q, "since", ctl->values[WEIRCTL_SINCE] ?: SINCE_DEFAULT);
+		r = weirctl_query_since(&q, ctl, SINCE_DEFAULT, err);
 	if (r == 0)
 		r = weirctl_query_add(&q, "limit", ctl->values[WEIRCTL_LAST] ?: LAST_DEFAULT);
 	if (r == 0)

@@ -11,6 +11,7 @@ E2E_PROMISES = \
 	tests/e2e/chain.py \
 	tests/e2e/cni_plugin.py \
 	tests/e2e/example.py \
+	tests/e2e/fleet.py \
 	tests/e2e/incremental.py \
 	tests/e2e/kill.py \
 	tests/e2e/nft_listing.py \

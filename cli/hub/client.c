@@ -133,6 +133,21 @@ void weirctl_query_clear(struct weirctl_query *q)
 	free(weir_take(q->text));
 }
 
+int weirctl_query_since(struct weirctl_query *q, const struct weirctl *ctl, const char *otherwise,
+			struct weir_error *err)
+{
+	const char *since = ctl->values[WEIRCTL_SINCE] ?: otherwise;
+	char text[32];
+	double ms;
+
+	if (weirctl_duration(since, &ms) < 0 || ms <= 0)
+		return weir_error_set(err, EINVAL,
+				      "--since \"%s\": want a duration like 30s, 5m, 2h", since);
+	snprintf(text, sizeof(text), "%.0fms", ms);
+	return weirctl_query_add(q, "since", text) < 0 ? weir_error_errno(err, ENOMEM, "question")
+						       : 0;
+}
+
 int weirctl_query_filters(struct weirctl_query *q, const struct weirctl *ctl,
 			  struct weir_error *err)
 {

@@ -22,6 +22,9 @@ int weirctl_query_add(struct weirctl_query *q, const char *name, const char *val
 /* Namespace, pod, verdict, cluster, and each of --where "from.namespace=shop,port=80". */
 int weirctl_query_filters(struct weirctl_query *q, const struct weirctl *ctl,
 			  struct weir_error *err);
+/* --since, or otherwise. */
+int weirctl_query_since(struct weirctl_query *q, const struct weirctl *ctl, const char *otherwise,
+			struct weir_error *err);
 void weirctl_query_clear(struct weirctl_query *q);
 
 /* A JSON answer. body: to be posted, NULL: none; method NULL: GET. What the hub answers with an

@@ -43,8 +43,9 @@ static int add_row(struct commit *c, const struct weir_row *row)
 
 static bool may_go(struct weir_ingest *in, const struct weir_entry *e, uint64_t now)
 {
-	return in->ending || in->draining || !e->partner->up || e->partner->mark >= e->until ||
-	       now - e->arrived > PATIENCE || in->join.waiting > in->config.max_waiting;
+	return in->draining || !weir_sender_may_tell(e->partner, now) ||
+	       e->partner->mark >= e->until || now - e->arrived > PATIENCE ||
+	       in->join.waiting > in->config.max_waiting;
 }
 
 static void pop(struct weir_ingest *in, struct weir_origin *o)
@@ -60,15 +61,53 @@ static void pop(struct weir_ingest *in, struct weir_origin *o)
 	free(e);
 }
 
-/* A row goes, and the half with it that lies in another queue. */
+static void set_stored(struct weir_entry *e)
+{
+	e->state = WEIR_ENTRY_STORED;
+	e->origin->ahead++;
+	e->origin->changed = true;
+}
+
+/* A row goes, and what lies in other queues and is told by it. */
 static int take_row(struct commit *c, struct weir_entry *e)
 {
 	int r = add_row(c, &e->row);
 
-	if (r == 0 && e->absorbed) {
-		e->absorbed->state = WEIR_ENTRY_STORED;
-		e->absorbed->origin->ahead++;
-		e->absorbed->origin->changed = true;
+	if (r < 0)
+		return r;
+	if (e->absorbed)
+		set_stored(e->absorbed);
+	if (e->denial && --e->denial->pending == 0 && e->denial->state == WEIR_ENTRY_ABSORBED)
+		set_stored(e->denial);
+	return 0;
+}
+
+/* It stays until rows of other queues are stored. */
+static bool depends(const struct weir_entry *e)
+{
+	return e->pending || e->state == WEIR_ENTRY_ABSORBED;
+}
+
+/* Behind an entry that depends on other queues, which may depend on this one, rows are stored
+ * ahead of it. */
+static int take_ahead(struct weir_ingest *in, struct weir_origin *o, struct commit *c, uint64_t now,
+		      bool *ret_moved)
+{
+	int r = 0;
+
+	for (struct weir_entry *e = o->first; r == 0 && e && c->n < ROWS_MAX; e = e->next) {
+		if (e->state == WEIR_ENTRY_WAITING && !e->pending) {
+			if (!may_go(in, e, now))
+				break;
+			weir_join_give_up(&in->join, e);
+		}
+		if (e->state != WEIR_ENTRY_READY || e->pending)
+			continue;
+		r = take_row(c, e);
+		if (r == 0) {
+			set_stored(e);
+			*ret_moved = true;
+		}
 	}
 	return r;
 }
@@ -81,8 +120,9 @@ static int take_queue(struct weir_ingest *in, struct weir_origin *o, struct comm
 	int r = 0;
 
 	while (r == 0 && (e = o->first) && c->n < ROWS_MAX) {
-		if (e->state == WEIR_ENTRY_ABSORBED ||
-		    (e->state == WEIR_ENTRY_WAITING && !may_go(in, e, now)))
+		if (depends(e))
+			return take_ahead(in, o, c, now, ret_moved);
+		if (e->state == WEIR_ENTRY_WAITING && !may_go(in, e, now))
 			break;
 		if (e->state == WEIR_ENTRY_WAITING)
 			weir_join_give_up(&in->join, e);
@@ -147,6 +187,20 @@ static void tell_stored(struct weir_ingest *in, const struct commit *c)
 				  c->marks[i].boot, c->marks[i].next);
 }
 
+/* A node that waited for this speaks again in a moment. */
+static void note_told(struct weir_ingest *in, const struct commit *c)
+{
+	uint64_t now = weir_ingest_clock(CLOCK_MONOTONIC);
+
+	for (size_t i = 0; i < c->n_marks; i++) {
+		const struct weir_mark *m = &c->marks[i];
+		struct weir_origin *o = weir_origin_get(in, m->cluster, m->node, m->boot, false);
+
+		if (o)
+			o->node->heard = now;
+	}
+}
+
 /* Until it is stored; an end of the hub gives up after a failure. */
 static bool store(struct weir_ingest *in, const struct commit *c)
 {
@@ -169,6 +223,7 @@ static bool store(struct weir_ingest *in, const struct commit *c)
 	if (failing)
 		weir_log(WEIR_LOG_INFO, "flows are stored again", NULL);
 	pthread_mutex_lock(&in->lock);
+	note_told(in, c);
 	in->stats.commits++;
 	in->stats.commit_ns += weir_ingest_clock(CLOCK_MONOTONIC) - begin;
 	pthread_mutex_unlock(&in->lock);
@@ -217,6 +272,7 @@ static void wait_a_while(struct weir_ingest *in)
 		pthread_cond_timedwait(&in->wake, &in->lock, &until);
 }
 
+/* At the end what still waits for its other half is not stored: its node sends it again. */
 void *weir_commit_run(void *ingest)
 {
 	struct weir_ingest *in = ingest;
@@ -227,14 +283,9 @@ void *weir_commit_run(void *ingest)
 	while (!ending && ok) {
 		pthread_mutex_lock(&in->lock);
 		wait_a_while(in);
-		if (in->abandoned) {
-			pthread_mutex_unlock(&in->lock);
-			break;
-		}
-		ending = in->ending && !in->entries;
-		if (take_all(in, &c) < 0)
+		ending = in->ending;
+		if (!in->abandoned && take_all(in, &c) < 0)
 			weir_log(WEIR_LOG_ERROR, "no memory to store flows; tried again", NULL);
-		ending |= in->ending && !in->entries;
 		pthread_mutex_unlock(&in->lock);
 		if (c.n || c.n_marks)
 			ok = store(in, &c);
@@ -242,7 +293,8 @@ void *weir_commit_run(void *ingest)
 		pthread_mutex_lock(&in->lock);
 		begin_dictionary(in);
 		pthread_mutex_unlock(&in->lock);
-		expire(in, &expired);
+		if (!ending)
+			expire(in, &expired);
 	}
 	free(c.rows);
 	free(c.marks);

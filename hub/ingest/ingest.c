@@ -114,6 +114,8 @@ void weir_ingest_node_up(struct weir_ingest *in, const char *cluster, const char
 
 	pthread_mutex_lock(&in->lock);
 	n = weir_sender_get(in, cluster, node, up);
+	if (n && n->up && !up)
+		n->heard = weir_ingest_clock(CLOCK_MONOTONIC);
 	if (n)
 		n->up = up;
 	pthread_mutex_unlock(&in->lock);

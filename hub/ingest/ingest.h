@@ -34,7 +34,7 @@ struct weir_ingest_config {
 
 int weir_ingest_new(const struct weir_ingest_config *config, struct weir_ingest **ret,
 		    struct weir_error *err);
-/* Stores what is there. */
+/* Stores what need not wait; nodes send the rest again. */
 void weir_ingest_free(struct weir_ingest **ingest);
 /* Ends without storing what is not stored yet, as kill -9 would: for tests. */
 void weir_ingest_abandon(struct weir_ingest **ingest);

@@ -15,9 +15,11 @@ struct weir_entry;
 struct weir_sender {
 	UT_hash_handle hh;
 	bool up;
-	uint64_t mark; /* all it saw before this has come; ns, by the hub's clock */
-	int64_t ahead; /* ns: its clock before the hub's; late batches do not count */
-	char key[];    /* cluster, NUL, name */
+	uint64_t heard; /* monotonic ns: when it went silent, or we last told it that something is
+			   stored: it may have waited for that; 0: never */
+	uint64_t mark;	/* all it saw before this has come; ns, by the hub's clock */
+	int64_t ahead;	/* ns: its clock before the hub's; late batches do not count */
+	char key[];	/* cluster, NUL, name */
 };
 
 /* A boot of a node: its records in the order of their seq. */
@@ -54,6 +56,8 @@ struct weir_entry {
 	uint64_t until;		     /* WAITING: partner's mark that ends it; by the hub's clock */
 	uint64_t arrived;	     /* monotonic ns */
 	struct weir_entry *absorbed; /* the other half that goes with this row */
+	struct weir_entry *denial;   /* what this row's verdict came from; stored after it */
+	uint32_t pending; /* of a denial: rows that have its verdict and are not stored */
 	struct weir_entry *same, **same_at;   /* hash by connection */
 	struct weir_entry *alike, **alike_at; /* hash but for the source's port */
 	struct weir_row row;
@@ -81,6 +85,8 @@ struct weir_origin *weir_origin_get(struct weir_ingest *in, const char *cluster,
 				    const char *boot, bool make);
 struct weir_sender *weir_sender_get(struct weir_ingest *in, const char *cluster, const char *name,
 				    bool make);
+/* Whether its half of a connection may still come. */
+bool weir_sender_may_tell(const struct weir_sender *s, uint64_t now);
 int weir_origins_load(struct weir_ingest *in, struct weir_error *err);
 void weir_origins_free(struct weir_ingest *in);
 void weir_origin_push(struct weir_origin *o, struct weir_entry *e);

@@ -147,6 +147,8 @@ static void deny(struct weir_join *j, struct weir_entry *opening, struct weir_en
 	merge(&opening->row, &denial->row);
 	opening->state = WEIR_ENTRY_READY;
 	drop(j, opening);
+	opening->denial = denial;
+	denial->pending++;
 	denial->row.connections--;
 	j->joined++;
 }
@@ -216,15 +218,14 @@ bool weir_join_add(struct weir_join *j, struct weir_entry *e, struct weir_entry 
 		deny(j, e, other);
 		if (!other->row.connections) {
 			drop(j, other);
-			other->state = WEIR_ENTRY_STORED;
-			other->origin->ahead++;
+			other->state = WEIR_ENTRY_ABSORBED;
 		}
 		other = e;
 	}
 	if (other)
 		*ret_with = other;
 	if (is_denial(e) && e->half == WEIR_INGRESS && !e->row.connections && other)
-		e->state = WEIR_ENTRY_STORED; /* what it said is in the openings' rows */
+		e->state = WEIR_ENTRY_ABSORBED; /* what it said is in the openings' rows */
 	else if (e->state == WEIR_ENTRY_WAITING)
 		put(j, e);
 	return other != NULL;

@@ -8,6 +8,8 @@
 #include "hub/ingest/internal.h"
 #include "weir/cleanup.h"
 
+#define SILENCE_NS 5000000000ull
+
 /* Texts one behind the other, each with its NUL; returns the length. */
 static size_t make_key(char *to, size_t size, const char *const *texts, size_t n)
 {
@@ -41,6 +43,11 @@ struct weir_sender *weir_sender_get(struct weir_ingest *in, const char *cluster,
 	memcpy(node->key, key, len);
 	HASH_ADD_KEYPTR(hh, in->nodes, node->key, len, node);
 	return node;
+}
+
+bool weir_sender_may_tell(const struct weir_sender *s, uint64_t now)
+{
+	return s->up || (s->heard && now < s->heard + SILENCE_NS);
 }
 
 struct weir_origin *weir_origin_get(struct weir_ingest *in, const char *cluster, const char *node,
@@ -80,6 +87,7 @@ static int load_one(void *data, const struct weir_mark *mark)
 
 	if (!o)
 		return -ENOMEM;
+	o->node->heard = weir_ingest_clock(CLOCK_MONOTONIC); /* it will be back in a moment */
 	o->expected = mark->next;
 	o->n_skip = mark->n_ranges;
 	o->skip = calloc(mark->n_ranges + 1, sizeof(*o->skip));

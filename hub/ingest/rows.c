@@ -208,7 +208,7 @@ static void expect_half(struct weir_ingest *in, const struct weir_origin *o,
 	int half = half_of(r);
 	struct weir_sender *partner = half < 0 ? NULL : ends[half == WEIR_EGRESS ? 1 : 0];
 
-	if (!partner || partner == o->node || !partner->up)
+	if (!partner || partner == o->node || !weir_sender_may_tell(partner, e->arrived))
 		return;
 	if (begins(r, half)) {
 		e->state = WEIR_ENTRY_WAITING;
