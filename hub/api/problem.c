@@ -28,7 +28,7 @@ static const struct {
 	int code;
 	unsigned status;
 } statuses[] = {
-	{ EINVAL, 400 }, { EACCES, 403 }, { EPERM, 403 },  { ENOENT, 404 }, { E2BIG, 413 },
+	{ EINVAL, 400 }, { EACCES, 403 }, { EPERM, 403 },  { ENOENT, 404 }, { E2BIG, 400 },
 	{ EUSERS, 429 }, { EAGAIN, 503 }, { ENOMEM, 503 }, { EBUSY, 503 },
 };
 
@@ -59,9 +59,10 @@ void weir_request_problem_status(struct weir_request *r, unsigned status, const 
 	r->has_end = false;
 }
 
-void weir_request_problem(struct weir_request *r, int code, const char *detail)
+unsigned weir_request_problem(struct weir_request *r, int code, const char *detail)
 {
 	unsigned status = status_of(code);
 
 	weir_request_problem_status(r, status, status == 404 ? NULL : detail);
+	return status;
 }

@@ -54,8 +54,8 @@ struct weir_request {
 	struct weir_live_client *live; /* the answer has no end */
 };
 
-/* Any error as application/problem+json; r: -errno. */
-void weir_request_problem(struct weir_request *r, int code, const char *detail);
+/* Any error as application/problem+json; code: -errno. Returns the status. */
+unsigned weir_request_problem(struct weir_request *r, int code, const char *detail);
 /* The same for what has no errno. */
 void weir_request_problem_status(struct weir_request *r, unsigned status, const char *detail);
 

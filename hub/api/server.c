@@ -195,11 +195,9 @@ static void make_answer(struct weir_request *r)
 		code = r->route->answer(r, &err);
 	if (code == 0)
 		return;
-	if (code != -EINVAL && code != -EACCES && code != -ENOENT && code != -EAGAIN &&
-	    code != -EUSERS)
+	if (weir_request_problem(r, code, err.text) >= 500)
 		weir_log(WEIR_LOG_ERROR, "a request has failed", "path", r->route->path, "error",
 			 err.text, NULL);
-	weir_request_problem(r, code, err.text);
 }
 
 static int sign_in(struct weir_request *r)

@@ -537,6 +537,26 @@ def test_tls():
         HUB = plain
 
 
+def test_budget():
+    """A question that would read too much ends early, and says so; one answer has a bound."""
+    global HUB
+    plain, HUB = HUB, Hub(query_max_rows=1000, query_max_memory="1MiB", metrics_address="")
+    try:
+        with HUB:
+            HUB.node("c1", "n1").send(random_flows(3000, 5))
+            for path, params in [("/v1/flows", {"address": "203.0.113.1"}),
+                                 ("/v1/sums", {"by": "from.address"})]:
+                a = HUB.get("admin", path, **params, **SINCE).json
+                assert a["complete"] is False and a["why"] == "rows", (path, a)
+            a = HUB.get("admin", "/v1/flows", ndjson=True, address="203.0.113.1", **SINCE)
+            assert a.headers["weir-complete"] == "false" and a.headers["weir-why"] == "rows"
+            a = HUB.get("admin", "/v1/flows", limit=10000, **SINCE)
+            assert a.status == 400 and "limit" in check_problem(a), a.text
+            assert HUB.request("admin", "HEAD", "/v1/flows/live").status == 200
+    finally:
+        HUB = plain
+
+
 def test_refuses_to_start():
     for flags, says in [({"http-address": "0.0.0.0:1"}, "without TLS"),
                         ({"http-certificate": "/nowhere", "http-key": "/nowhere"}, "/nowhere"),
@@ -560,4 +580,4 @@ if __name__ == "__main__":
               test_map, test_values, test_nobody, test_hidden_is_like_absent, test_mistakes,
               test_live, test_answers_are_as_described, test_document_is_served,
               test_described_parameters_are_taken, test_metrics, test_rights_change,
-              test_tls, test_refuses_to_start, test_stop_and_start_again])
+              test_tls, test_budget, test_refuses_to_start, test_stop_and_start_again])
