@@ -183,6 +183,17 @@ int weir_backend_release(struct weir_backend *b, const struct weir_ending *endin
 	return r < 0 ? weir_error_prefix(err, r, "%s: release connections", b->ops->name) : 0;
 }
 
+int weir_backend_still_blocked(struct weir_backend *b, const struct weir_ending *ending,
+			       struct weir_error *err)
+{
+	int r;
+
+	if (!b->ops->still_blocked)
+		return cannot_end(b, err);
+	r = b->ops->still_blocked(b, ending, err);
+	return r < 0 ? weir_error_prefix(err, r, "%s: released connection", b->ops->name) : r;
+}
+
 int weir_backend_blocked(struct weir_backend *b,
 			 void (*fn)(void *data, const struct weir_ending *ending), void *data,
 			 struct weir_error *err)

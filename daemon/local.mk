@@ -64,6 +64,8 @@ daemon_libweird_a_SOURCES = \
 	daemon/endpoint/store.c \
 	daemon/flow/annotate.c \
 	daemon/flow/annotate.h \
+	daemon/flow/blocked.c \
+	daemon/flow/blocked.h \
 	daemon/flow/denied.c \
 	daemon/flow/denied.h \
 	daemon/flow/follow.c \
@@ -220,11 +222,18 @@ daemon_libweird_a_SOURCES = \
 	daemon/world.h
 
 if WEIR_HAVE_TESTS
-check_PROGRAMS += tests/unit/daemon/flow/exact tests/unit/daemon/flow/follow \
+FLOW_TESTS = \
+	tests/unit/daemon/flow/blocked \
+	tests/unit/daemon/flow/exact \
+	tests/unit/daemon/flow/follow \
 	tests/unit/daemon/flow/hits \
 	tests/unit/daemon/flow/pipeline
-TESTS += tests/unit/daemon/flow/exact tests/unit/daemon/flow/follow tests/unit/daemon/flow/hits \
-	tests/unit/daemon/flow/pipeline
+check_PROGRAMS += $(FLOW_TESTS)
+TESTS += $(FLOW_TESTS)
+tests_unit_daemon_flow_blocked_SOURCES = tests/unit/daemon/flow/blocked.c \
+	tests/unit/daemon/flow/fakes.c tests/unit/daemon/flow/fakes.h
+tests_unit_daemon_flow_blocked_LDADD = $(LIBDAEMON) $(LIBBACKENDS) $(LIBWEIR) $(MNL_LIBS) \
+	$(NFTNL_LIBS) $(CMOCKA_LIBS)
 tests_unit_daemon_flow_exact_SOURCES = tests/unit/backends/flow/traffic.h \
 	tests/unit/daemon/flow/exact.c tests/unit/daemon/flow/fakes.c \
 	tests/unit/daemon/flow/fakes.h

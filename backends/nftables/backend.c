@@ -112,6 +112,12 @@ static int release(struct weir_backend *b, const struct weir_ending *endings, si
 	return nft_ended_release(nft_of(b), endings, n, err);
 }
 
+static int still_blocked(struct weir_backend *b, const struct weir_ending *ending,
+			 struct weir_error *err)
+{
+	return nft_ended_still(nft_of(b), ending, err);
+}
+
 static int blocked(struct weir_backend *b, void (*fn)(void *data, const struct weir_ending *ending),
 		   void *data, struct weir_error *err)
 {
@@ -191,6 +197,7 @@ const struct weir_backend_ops weir_nftables_ops = {
 	.verify = verify,
 	.block = block,
 	.release = release,
+	.still_blocked = still_blocked,
 	.blocked = blocked,
 	.flows = weir_kernel_flows_open,
 	.answers = weir_kernel_answers_open,

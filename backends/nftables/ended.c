@@ -189,23 +189,34 @@ static bool has_ports(uint8_t protocol)
 
 /* What the initiator of UDP sends is judged by the policy, packet by packet, until it
  * is answered: only the answers have to be kept from passing for a beginning. TCP is reset
- * on both sides. The comment is on the first tuple that is written. */
+ * on both sides. Returns how many tuples these are. */
+static int blocked_tuples(const struct weir_ending *e, struct weir_tuple ret[TUPLES])
+{
+	int n = tuples_of(e, ret);
+
+	if (!has_ports(e->original.protocol))
+		return 0;
+	if (e->original.protocol == WEIR_PROTO_TCP)
+		return n;
+	ret[0] = ret[BACK];
+	return 1;
+}
+
+/* The comment is on the first tuple. */
 static void write_one(struct nft_elements *list, const struct weir_ending *e, bool comments)
 {
 	bool tcp = e->original.protocol == WEIR_PROTO_TCP;
 	char addr[WEIR_ADDR_STRLEN], text[NFT_COMMENT_MAX + 1];
 	struct weir_tuple tuples[TUPLES];
 	uint8_t key[NFT_TUPLE_KEY_MAX];
-	int first = tcp ? FORWARD : BACK, n = tcp ? tuples_of(e, tuples) : BACK + 1;
+	int n = blocked_tuples(e, tuples);
 
-	if (!tcp)
-		tuples_of(e, tuples);
 	snprintf(text, sizeof(text), "%s%s %u", tcp ? OPENED_TO : ANSWERS_OF,
 		 weir_addr_format(&e->original.dst, addr), e->original.dport);
-	for (int i = first; i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		size_t len = nft_tuple_key(&tuples[i], key);
 
-		nft_element(list, key, len, false, NULL, comments && i == first ? text : NULL);
+		nft_element(list, key, len, false, NULL, comments && i == 0 ? text : NULL);
 	}
 }
 
@@ -216,8 +227,7 @@ static void write_elements(struct nft_batch *b, uint16_t type, int f,
 
 	list.again = true;
 	for (size_t i = 0; i < count; i++)
-		if (nft_family_index(&endings[i].original.src) == f &&
-		    has_ports(endings[i].original.protocol))
+		if (nft_family_index(&endings[i].original.src) == f)
 			write_one(&list, &endings[i], type == NFT_MSG_NEWSETELEM);
 	nft_elements_end(&list);
 }
@@ -274,6 +284,53 @@ int nft_ended_release(struct nft *n, const struct weir_ending *endings, size_t c
 		write_elements(&b, NFT_MSG_DELSETELEM, f, endings, count);
 	}
 	return nft_send(n, &b, err);
+}
+
+/* --- asking --------------------------------------------------------------------- */
+
+static int on_element(const struct nlmsghdr *nlh, void *data)
+{
+	return MNL_CB_OK;
+}
+
+static void start_over(void *data)
+{
+}
+
+/* 1: in there; 0; -errno */
+static int in_set(struct nft *n, const char *set, const struct weir_tuple *tuple)
+{
+	const struct nft_dump dump = { on_element, start_over, NULL };
+	struct nlattr *list, *elem, *nest;
+	uint8_t key[NFT_TUPLE_KEY_MAX];
+	size_t len = nft_tuple_key(tuple, key);
+	char buf[512];
+	struct nlmsghdr *nlh =
+		nftnl_nlmsg_build_hdr(buf, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_ACK, 0);
+	int r;
+
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, n->socket.table);
+	mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_SET, set);
+	list = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_LIST_ELEMENTS);
+	elem = mnl_attr_nest_start(nlh, NFTA_LIST_ELEM);
+	nest = mnl_attr_nest_start(nlh, NFTA_SET_ELEM_KEY);
+	mnl_attr_put(nlh, NFTA_DATA_VALUE, len, key);
+	mnl_attr_nest_end(nlh, nest);
+	mnl_attr_nest_end(nlh, elem);
+	mnl_attr_nest_end(nlh, list);
+	r = nft_dump(&n->socket, nlh, &dump);
+	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+}
+
+int nft_ended_still(struct nft *n, const struct weir_ending *ending, struct weir_error *err)
+{
+	const char *set = sets[nft_family_index(&ending->original.src)];
+	struct weir_tuple tuples[TUPLES];
+	int count = blocked_tuples(ending, tuples), r = 0;
+
+	for (int i = 0; i < count && r == 0; i++)
+		r = in_set(n, set, &tuples[i]);
+	return r < 0 ? weir_error_errno(err, -r, "set %s", set) : r;
 }
 
 /* --- reading back ---------------------------------------------------------------- */

@@ -7,6 +7,8 @@ int nft_ended_block(struct nft *n, const struct weir_ending *endings, size_t cou
 		    struct weir_error *err);
 int nft_ended_release(struct nft *n, const struct weir_ending *endings, size_t count,
 		      struct weir_error *err);
+/* 1: a tuple of it is in its set; 0; -errno */
+int nft_ended_still(struct nft *n, const struct weir_ending *ending, struct weir_error *err);
 int nft_ended_each(struct nft *n, void (*fn)(void *data, const struct weir_ending *ending),
 		   void *data, struct weir_error *err);
 

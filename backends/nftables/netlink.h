@@ -59,8 +59,8 @@ void nft_batch_put(struct nft_batch *b, const struct nlmsghdr *nlh);
 int nft_batch_send(struct nft_socket *s, struct nft_batch *b, bool *ret_uncertain,
 		   struct weir_error *err);
 
-/* Send one dump request and call fn for each message; again from the start
- * (restart is called first) when the kernel says that others wrote meanwhile. */
+/* Send one dump request, or one that is acknowledged, and call fn for each message; again from
+ * the start (restart is called first) when the kernel says that others wrote meanwhile. */
 struct nft_dump {
 	int (*message)(const struct nlmsghdr *nlh, void *data);
 	void (*restart)(void *data);

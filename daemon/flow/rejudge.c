@@ -3,7 +3,8 @@
  * Walks through the followed connections in steps, so that an ADD never waits for
  * a hundred thousand of them. What is denied goes to the backend, which blocks and
  * ends it; the END that the kernel then reports makes the record (follow.c). What
- * is blocked and is allowed again is released. Knows no backend and no conntrack.
+ * is blocked and is allowed again is released (blocked.c). Knows no backend and no
+ * conntrack.
  */
 #include "daemon/flow/rejudge.h"
 
@@ -13,6 +14,7 @@
 #include <time.h>
 
 #include "daemon/flow/annotate.h"
+#include "daemon/flow/blocked.h"
 #include "daemon/flow/pipeline.h"
 #include "daemon/flow/spare.h"
 #include "daemon/flow/tracker.h"
@@ -20,20 +22,22 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
-#define STEP	 1024u	/* connections judged, or ended, at once */
-#define SUSPECTS 1024u	/* more than that: a walk finds them */
-#define BLOCKED	 32768u /* remembered, to be released */
+#define STEP	 1024u /* connections judged, or ended, at once */
+#define SUSPECTS 1024u /* more than that: a walk finds them */
 #define RETRY_MS 1000u
+#define AGAIN_MS 100u /* between steps through those that were released */
 
 struct weir_rejudge {
 	struct weird *d;
 	uv_async_t wake;
 	uv_idle_t next; /* a step in each turn of the loop: others get theirs */
 	uv_timer_t retry;
+	uv_timer_t again;   /* looks at what was released, and tries what could not be */
 	int open;	    /* handles that are not closed yet */
 	bool enforced;	    /* the kernel has the world's tables */
 	bool walking;	    /* a round is under way */
 	bool failing, mute; /* said so: cannot end them; cannot tell their ends */
+	bool stuck;	    /* said so: cannot release them; tried again by the timer */
 	bool look_blocked;  /* some of those that are blocked may be allowed by now */
 	bool asked;	    /* the kernel, what is blocked */
 	uint32_t place;	    /* of the walk: a change in the middle does not begin at the front */
@@ -41,10 +45,9 @@ struct weir_rejudge {
 	bool wrapped;	    /* it has been at the end since */
 	uint64_t began;	    /* us: the round's change */
 	uint64_t round_ended;
-	struct weir_ending batch[STEP]; /* to be ended, or released */
+	struct weir_ending batch[STEP]; /* to be ended */
 	size_t n_batch;
-	struct weir_ending blocked[BLOCKED]; /* the youngest */
-	size_t n_blocked;
+	struct weir_blocked *blocked;
 	pthread_mutex_t lock; /* of what follows */
 	struct weir_ending suspects[SUSPECTS];
 	size_t n_suspects;
@@ -112,18 +115,6 @@ static void fail(struct weir_rejudge *r, const struct weir_error *err)
 	uv_timer_start(&r->retry, on_retry, RETRY_MS, 0);
 }
 
-static void remember(void *data, const struct weir_ending *ending)
-{
-	struct weir_rejudge *r = data;
-
-	if (r->n_blocked == BLOCKED) {
-		r->n_blocked /= 2;
-		memmove(r->blocked, r->blocked + BLOCKED - r->n_blocked,
-			r->n_blocked * sizeof(*r->blocked));
-	}
-	r->blocked[r->n_blocked++] = *ending;
-}
-
 /* Without this they notice when they send something. */
 static void tell_ends(struct weir_rejudge *r)
 {
@@ -148,7 +139,7 @@ static int end_doomed(struct weir_rejudge *r)
 		r->stats.ended += r->n_batch;
 		r->round_ended += r->n_batch;
 		for (size_t i = 0; i < r->n_batch; i++)
-			remember(r, &r->batch[i]);
+			weir_blocked_add(r->blocked, &r->batch[i]);
 		r->failing = false;
 	}
 	r->n_batch = 0;
@@ -164,48 +155,50 @@ static void ask_blocked(struct weir_rejudge *r)
 {
 	struct weir_error err = { "" };
 
-	if (weir_backend_blocked(r->d->backend, remember, r, &err) < 0)
+	if (weir_backend_blocked(r->d->backend, weir_blocked_add, r->blocked, &err) < 0)
 		weir_log(WEIR_LOG_WARNING, "ended connections of an earlier weird are not known",
 			 "error", err.text, NULL);
 	r->asked = true;
 }
 
-/* Moves up to STEP of those that are allowed into the batch. */
-static size_t take_allowed(struct weir_rejudge *r)
+/* A failure is said once; the timer tries again. */
+static void on_released(struct weir_rejudge *r, int code, const struct weir_error *err)
 {
-	size_t kept = 0, n = 0;
-
-	pthread_mutex_lock(&r->d->world.lock);
-	for (size_t i = 0; i < r->n_blocked; i++) {
-		struct weir_judgement j = { .verdict = WEIR_DENIED };
-		const struct weir_ending *e = &r->blocked[i];
-
-		if (n < STEP)
-			weir_annotate_judge(&r->d->world, &e->original, &e->reply, &j);
-		if (j.verdict == WEIR_DENIED)
-			r->blocked[kept++] = *e;
-		else
-			r->batch[n++] = *e;
-	}
-	pthread_mutex_unlock(&r->d->world.lock);
-	r->n_blocked = kept;
-	return n;
+	if (code < 0 && !r->stuck)
+		weir_log(WEIR_LOG_WARNING,
+			 "ended connections cannot be let through again; retrying", "error",
+			 err->text, NULL);
+	r->stuck = code < 0;
+	r->stats.released = weir_blocked_released(r->blocked);
 }
 
-/* False: there may be more. What cannot be released ends by itself, when it is quiet. */
-static bool release_allowed(struct weir_rejudge *r)
+static void on_again(uv_timer_t *timer)
+{
+	struct weir_rejudge *r = timer->data;
+	struct weir_error err = { "" };
+
+	if (r->stuck) {
+		r->look_blocked = true;
+		uv_idle_start(&r->next, on_next);
+		return;
+	}
+	on_released(r, weir_blocked_look_again(r->blocked, uv_now(r->d->loop), &err), &err);
+	if (r->stuck || weir_blocked_pending(r->blocked))
+		uv_timer_start(timer, on_again, r->stuck ? RETRY_MS : AGAIN_MS, 0);
+}
+
+static void release_allowed(struct weir_rejudge *r)
 {
 	struct weir_error err = { "" };
-	size_t n;
+	int code;
 
 	if (!r->asked)
 		ask_blocked(r);
-	n = take_allowed(r);
-	if (n && weir_backend_release(r->d->backend, r->batch, n, &err) < 0)
-		weir_log(WEIR_LOG_WARNING, "ended connections cannot be let through again", "error",
-			 err.text, NULL);
-	r->stats.released += n;
-	return n < STEP;
+	code = weir_blocked_release(r->blocked, uv_now(r->d->loop), &err);
+	on_released(r, code, &err);
+	r->look_blocked = code > 0;
+	if (r->stuck || weir_blocked_pending(r->blocked))
+		uv_timer_start(&r->again, on_again, r->stuck ? RETRY_MS : AGAIN_MS, 0);
 }
 
 /* --- a round -------------------------------------------------------------------------- */
@@ -237,12 +230,13 @@ static bool walk(struct weir_rejudge *r)
 
 static void step(struct weir_rejudge *r)
 {
-	bool complete = false;
+	bool complete;
 
-	if (r->look_blocked)
-		r->look_blocked = !release_allowed(r);
-	else
-		complete = walk(r);
+	if (r->look_blocked) {
+		release_allowed(r);
+		return;
+	}
+	complete = walk(r);
 	if (end_doomed(r) == 0 && complete)
 		finish_round(r);
 }
@@ -252,7 +246,7 @@ static void on_next(uv_idle_t *idle)
 	struct weir_rejudge *r = idle->data;
 	uint64_t start = now_us(), took;
 
-	if (!r->enforced || !r->walking || !r->d->pipeline) {
+	if (!r->enforced || !r->d->pipeline || !(r->walking || r->look_blocked)) {
 		uv_idle_stop(idle);
 		return;
 	}
@@ -268,6 +262,7 @@ void weir_rejudge_applied(struct weir_rejudge *r, bool enforced)
 		return;
 	r->enforced = enforced;
 	r->look_blocked = true;
+	weir_blocked_changed(r->blocked);
 	if (!enforced)
 		return;
 	r->began = now_us();
@@ -334,15 +329,16 @@ int weir_rejudge_new(struct weird *d, struct weir_rejudge **ret, struct weir_err
 {
 	WEIR_AUTO_FREE struct weir_rejudge *r = calloc(1, sizeof(*r));
 
-	if (!r)
+	if (!r || weir_blocked_new(d, &r->blocked) < 0)
 		return weir_error_errno(err, ENOMEM, "rejudge");
 	r->d = d;
 	pthread_mutex_init(&r->lock, NULL);
 	uv_idle_init(d->loop, &r->next);
 	uv_timer_init(d->loop, &r->retry);
+	uv_timer_init(d->loop, &r->again);
 	uv_async_init(d->loop, &r->wake, on_wake);
-	r->next.data = r->retry.data = r->wake.data = r;
-	r->open = 3;
+	r->next.data = r->retry.data = r->again.data = r->wake.data = r;
+	r->open = 4;
 	*ret = weir_take(r);
 	return 0;
 }
@@ -354,6 +350,7 @@ static void on_closed(uv_handle_t *handle)
 	if (--r->open)
 		return;
 	pthread_mutex_destroy(&r->lock);
+	weir_blocked_free(&r->blocked);
 	free(r);
 }
 
@@ -365,5 +362,6 @@ void weir_rejudge_free(struct weir_rejudge **rejudge)
 		return;
 	uv_close((uv_handle_t *)&r->next, on_closed);
 	uv_close((uv_handle_t *)&r->retry, on_closed);
+	uv_close((uv_handle_t *)&r->again, on_closed);
 	uv_close((uv_handle_t *)&r->wake, on_closed);
 }

@@ -74,12 +74,16 @@ struct weir_backend_ops {
 	 * conntrack makes of their next packets, until release or for as long as
 	 * their packets come and some minutes more. Not yet of packets that conntrack
 	 * still knows. All of them or, on an error, none. A SYN is another connection.
-	 * What is blocked outlives the process. NULL slots, all three: cannot. */
+	 * What is blocked outlives the process. NULL slots, all four: cannot. */
 	int (*block)(struct weir_backend *b, const struct weir_ending *endings, size_t n,
 		     struct weir_error *err);
-	/* Undo; one that is not blocked is no error. */
+	/* Undo; one that is not blocked is no error. All of them or, on an error, none. A
+	 * packet that is judged meanwhile may block its connection once more: */
 	int (*release)(struct weir_backend *b, const struct weir_ending *endings, size_t n,
 		       struct weir_error *err);
+	/* 1: blocked, at least one direction; 0: no; -errno. */
+	int (*still_blocked)(struct weir_backend *b, const struct weir_ending *ending,
+			     struct weir_error *err);
 	/* Calls fn for each that is blocked. */
 	int (*blocked)(struct weir_backend *b,
 		       void (*fn)(void *data, const struct weir_ending *ending), void *data,
@@ -145,6 +149,8 @@ int weir_backend_nudge(struct weir_backend *b, const struct weir_ending *endings
 		       struct weir_error *err);
 int weir_backend_release(struct weir_backend *b, const struct weir_ending *endings, size_t n,
 			 struct weir_error *err);
+int weir_backend_still_blocked(struct weir_backend *b, const struct weir_ending *ending,
+			       struct weir_error *err);
 int weir_backend_blocked(struct weir_backend *b,
 			 void (*fn)(void *data, const struct weir_ending *ending), void *data,
 			 struct weir_error *err);

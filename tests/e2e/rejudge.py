@@ -9,6 +9,7 @@ that gets no answer. From then on no byte of an old connection may come through 
 """
 import contextlib
 import errno
+import multiprocessing
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ from netns import family_of
 PORT = 7000
 DEADLINE = 0.1
 CHANGES = int(os.environ.get("WEIR_CHANGES", "50"))
+RELEASES = int(os.environ.get("WEIR_RELEASES", "10"))
 
 
 def policy(name, spec, namespace="shop"):
@@ -173,7 +175,7 @@ def test_both_directions(node):
         assert blocked(node) >= 6, blocked(node)
         node.remove_manifest("deny")
         node.wait()
-        eventually(lambda: blocked(node) == 0, 20, "released")
+        eventually(lambda: blocked(node) == 0, 5, "released")
         for c in connections:
             c.close()
         assert client.reach(server.addr(4), PORT)
@@ -193,6 +195,50 @@ def test_idle(node):
     for c in connections:
         c.turn(ask=False)
         assert c.reset, c.name
+
+
+def blast(sock, to, stop):
+    while not stop.is_set():
+        for _ in range(50):
+            with contextlib.suppress(OSError):
+                sock.sendto(b"answer", to)
+
+
+@contextlib.contextmanager
+def streaming(sock, to):
+    """Three senders at a time: some packet is always just being judged."""
+    stop = multiprocessing.Event()
+    senders = [multiprocessing.Process(target=blast, args=(sock, to, stop)) for _ in range(3)]
+    for p in senders:
+        p.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for p in senders:
+            p.join()
+
+
+def test_released_while_answers_come(node):
+    """A server that never stops answering: what is judged while its connection is released must
+    not block it once more for good."""
+    client, server = pods(node)
+    answerer = server.socket(family_of(server.addr(4)), "udp")
+    answerer.bind((server.addr(4), PORT + 1))
+    for i in range(RELEASES):
+        asker = client.socket(family_of(client.addr(4)), "udp")
+        asker.bind((client.addr(4), PORT + i))
+        asker.sendto(b"ask", (server.addr(4), PORT + 1))
+        with streaming(answerer, (client.addr(4), PORT + i)):
+            time.sleep(0.1)
+            node.write_manifest("deny", DENY_IN)
+            node.wait()
+            eventually(lambda: blocked(node) > 0, 5, f"round {i}: blocked")
+            node.remove_manifest("deny")
+            node.wait()
+            eventually(lambda: blocked(node) == 0, 5, f"round {i}: released")
+        asker.close()
+    answerer.close()
 
 
 def restarted(node, change, sig):
@@ -218,7 +264,7 @@ def test_policy_came_while_weird_was_away(node):
         for c in connections:
             c.close()
         restarted(node, lambda: node.remove_manifest("deny"), sig)
-        eventually(lambda: blocked(node) == 0, 20, "released")
+        eventually(lambda: blocked(node) == 0, 5, "released")
         assert client.reach(server.addr(4), PORT)
 
 
@@ -264,7 +310,7 @@ def test_labels_and_namespaces(node):
         print(f"     {what}: {lived * 1000:.1f} ms")
         back()
         node.wait()
-        eventually(lambda: blocked(node) == 0, 20, "released")
+        eventually(lambda: blocked(node) == 0, 5, "released")
         for c in connections:
             c.close()
 
@@ -413,7 +459,7 @@ def test_what_stays_allowed_loses_nothing(node):
 
 TESTS = [test_both_directions, test_idle, test_policy_came_while_weird_was_away, test_labels_and_namespaces,
          test_through_a_service, test_routed_pods, test_let_in_all_the_same, test_records_say_why, test_outside,
-         test_node_stays, test_keep, test_what_stays_allowed_loses_nothing]
+         test_node_stays, test_keep, test_what_stays_allowed_loses_nothing, test_released_while_answers_come]
 
 if __name__ == "__main__":
     main(__file__, TESTS)

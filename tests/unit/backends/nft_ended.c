@@ -122,9 +122,13 @@ static void block_and_release(void **state)
 		assert_int_equal(found[i].reply.sport, 8080);
 	}
 	assert_int_equal(weir_backend_verify(b, NULL, &err), 0);
+	for (size_t i = 0; i < 3; i++) /* never of ICMP */
+		assert_int_equal(weir_backend_still_blocked(b, &list[i], &err), i < 2);
 	for (int again = 0; again < 2; again++)
 		assert_int_equal(weir_backend_release(b, list, 3, &err), 0);
 	assert_int_equal(blocked(b), 0);
+	for (size_t i = 0; i < 3; i++)
+		assert_int_equal(weir_backend_still_blocked(b, &list[i], &err), 0);
 	assert_int_equal(elements("ended4") + elements("ended6"), 0);
 	weir_backend_close(&b);
 }
