@@ -17,11 +17,12 @@
 #include "weir/cleanup.h"
 #include "weir/log.h"
 
-#define TICK_MS	    200u
-#define LOOK_MS	    2000u  /* at the token's file */
-#define ENDS_MS	    10000u /* between two writes of where this boot is */
-#define LEAVE_MS    500
-#define OFFERED_MAX (8u << 20) /* bytes that wait for our thread */
+#define TICK_MS	       200u
+#define LOOK_MS	       2000u  /* at the token's file */
+#define ENDS_MS	       10000u /* between two writes of where this boot is */
+#define LEAVE_MS       500
+#define BROKEN_OFF_MAX 5
+#define OFFERED_MAX    (8u << 20) /* bytes that wait for our thread */
 
 static const char *const names[] = {
 	[WEIR_HUB_UNCONFIGURED] = "unconfigured", [WEIR_HUB_CONNECTING] = "connecting",
@@ -43,7 +44,7 @@ uint64_t weir_hub_now_ms(void)
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* --- from the flow thread ----------------------------------------------------------------- */
+/* --- from the flow thread ------------------------------------------------------------ */
 
 /* Our thread may be waiting for a disk. */
 static void drop_offered(struct weir_hub *h)
@@ -118,8 +119,24 @@ static void take_offered(struct weir_hub *h)
 	}
 }
 
-/* --- the loop -----------------------------------------------------------------------------------
- */
+/* --- the loop ------------------------------------------------------------------------ */
+
+/* A hub that is being started, or ended, breaks a handshake off now and then; one with
+ * another key does it each time. */
+static void on_event(struct weir_hub *h, uint16_t what)
+{
+	if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
+		h->broken_off = 0;
+		weir_hub_session_up(h);
+	} else if (what == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH) {
+		weir_hub_session_down(h, "the hub knows no node with this key: make a token with "
+					 "weirctl hub enrol");
+	} else if (what == ZMQ_EVENT_DISCONNECTED || ++h->broken_off < BROKEN_OFF_MAX) {
+		weir_hub_session_down(h, "");
+	} else {
+		weir_hub_session_down(h, "no handshake: is hub.serverKey the hub's?");
+	}
+}
 
 static void read_monitor(struct weir_hub *h)
 {
@@ -131,15 +148,7 @@ static void read_monitor(struct weir_hub *h)
 	       zmq_recv(h->monitor, event, sizeof(event), ZMQ_DONTWAIT) == sizeof(event)) {
 		zmq_recv(h->monitor, address, sizeof(address), ZMQ_DONTWAIT);
 		memcpy(&what, event, sizeof(what));
-		if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED)
-			weir_hub_session_up(h);
-		else if (what == ZMQ_EVENT_DISCONNECTED)
-			weir_hub_session_down(h, "");
-		else if (what == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
-			weir_hub_session_down(h, "the hub knows no node with this key: make a "
-						 "token with weirctl hub enrol");
-		else
-			weir_hub_session_down(h, "no handshake: is hub.serverKey the hub's?");
+		on_event(h, what);
 	}
 }
 

@@ -28,13 +28,13 @@ bool weir_hub_peer_changed(const struct weir_config *c, const struct weir_hub_pe
 /* The token's file may be removed after enrolment: address and key are kept. */
 void weir_hub_peer_remember(const struct weir_config *c, const struct weir_hub_peer *p);
 
-/* --- ends.c: where each boot ended ------------------------------------------------------ */
+/* --- ends.c: where each boot ended --------------------------------------------------- */
 
 void weir_hub_ends_read(const char *state_dir, struct weir_spool *spool);
 void weir_hub_ends_write(const char *state_dir, const struct weir_spool *spool, uint64_t next_seq,
 			 bool clean);
 
-/* --- the thread --------------------------------------------------------------------------- */
+/* --- the thread ---------------------------------------------------------------------- */
 
 struct weir_offered {
 	struct weir_offered *next;
@@ -67,6 +67,7 @@ struct weir_hub {
 	uint64_t heard_ms, asked_ms; /* monotonic */
 	uint64_t reopen_ms;	     /* then with a new socket; 0: libzmq tries by itself */
 	uint64_t looked_ms, kept_ms; /* at the token's file; the ends written */
+	unsigned broken_off;	     /* handshakes, one after another */
 	bool announced;		     /* in the log: connected */
 	bool blocked;		     /* the socket takes no more now */
 	struct weir_kept *beat;	     /* the last one, not sent */
@@ -76,7 +77,7 @@ struct weir_hub {
 
 uint64_t weir_hub_now_ms(void);
 
-/* --- socket.c ----------------------------------------------------------------------------- */
+/* --- socket.c ------------------------------------------------------------------------ */
 
 int weir_hub_socket_open(struct weir_hub *h, struct weir_error *err);
 void weir_hub_socket_close(struct weir_hub *h, int linger_ms);
@@ -84,7 +85,7 @@ void weir_hub_socket_close(struct weir_hub *h, int linger_ms);
 bool weir_hub_send(struct weir_hub *h, enum weir_link_kind kind, const void *payload, size_t len);
 bool weir_hub_tell(struct weir_hub *h, enum weir_link_kind kind, const struct weir_link_message *m);
 
-/* --- session.c: what is said, and when ------------------------------------------------------- */
+/* --- session.c: what is said, and when ----------------------------------------------- */
 
 void weir_hub_session_up(struct weir_hub *h);
 void weir_hub_session_down(struct weir_hub *h, const char *why);

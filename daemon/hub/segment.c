@@ -70,7 +70,7 @@ static uint32_t crc_of_item(uint64_t first, uint64_t next, const uint8_t *bytes,
 	return crc_of(crc_of(0, &m, sizeof(m)), bytes, len);
 }
 
-/* --- a file's life --------------------------------------------------------------------- */
+/* --- a file's life ------------------------------------------------------------------- */
 
 static void append(struct weir_spool *s, struct weir_segment *g)
 {
@@ -228,7 +228,7 @@ int weir_segment_read(const struct weir_spool_item *item, uint8_t *ret)
 		       : -EIO;
 }
 
-/* --- what an earlier weird has left --------------------------------------------------------- */
+/* --- what an earlier weird has left -------------------------------------------------- */
 
 /* False: here it ends, or is torn. */
 static bool read_item(struct weir_segment *g, struct weir_spool_item *ret)

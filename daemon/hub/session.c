@@ -85,7 +85,8 @@ void weir_hub_session_down(struct weir_hub *h, const char *why)
 	h->announced = false;
 	if (h->state != WEIR_HUB_REFUSED || *why) {
 		h->state = WEIR_HUB_CONNECTING;
-		set_error(h, why);
+		if (*why) /* else it is as it was */
+			set_error(h, why);
 	}
 	if (*why) /* libzmq gives up where a handshake has failed */
 		h->reopen_ms = weir_hub_now_ms() + RETRY_MS;
@@ -98,7 +99,7 @@ void weir_hub_session_refused(struct weir_hub *h, const char *why)
 	set_error(h, why);
 }
 
-/* --- what the hub says ------------------------------------------------------------------ */
+/* --- what the hub says --------------------------------------------------------------- */
 
 static void on_enrolled(struct weir_hub *h, const struct weir_link_message *m)
 {
@@ -215,7 +216,7 @@ void weir_hub_session_heard(struct weir_hub *h, enum weir_link_kind kind, const 
 	}
 }
 
-/* --- sending -------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------------------- */
 
 static bool say_lost(struct weir_hub *h, const char *boot, uint64_t from, uint64_t to)
 {

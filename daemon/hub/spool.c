@@ -105,7 +105,7 @@ void weir_spool_add_end(struct weir_spool *s, const char *boot, uint64_t next, b
 		b->next = next;
 }
 
-/* --- items ------------------------------------------------------------------------------ */
+/* --- items --------------------------------------------------------------------------- */
 
 static int make_room(struct weir_spool_boot *b)
 {
@@ -294,7 +294,7 @@ void weir_spool_lose_segment(struct weir_spool *s, struct weir_segment *segment)
 	}
 }
 
-/* --- open and close ------------------------------------------------------------------------ */
+/* --- open and close ------------------------------------------------------------------ */
 
 int weir_spool_open(const char *boot, const char *path, uint64_t memory_max, uint64_t disk_max,
 		    struct weir_spool *ret, struct weir_error *err)

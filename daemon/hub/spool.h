@@ -72,7 +72,7 @@ int weir_spool_bytes(struct weir_spool *s, struct weir_spool_item *item,
 /* All below seq is stored. A boot of the past that is complete is forgotten. */
 void weir_spool_acked(struct weir_spool *s, const char *boot, uint64_t seq);
 
-/* --- between spool.c and segment.c ------------------------------------------------------- */
+/* --- between spool.c and segment.c --------------------------------------------------- */
 
 #define WEIR_SEGMENT_SUFFIX ".spool"
 

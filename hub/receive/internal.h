@@ -60,7 +60,7 @@ struct weir_link_node {
 	struct weir_session session;
 };
 
-/* --- nodes.c: the table of nodes, by key and by name ----------------------------------- */
+/* --- nodes.c: the table of nodes, by key and by name --------------------------------- */
 
 struct weir_nodes {
 	size_t n, n_keys, max;
@@ -128,7 +128,7 @@ void weir_registry_save(struct weir_registry *r);
 /* Tell data when somebody is revoked; NULL: nobody. */
 void weir_registry_watch(struct weir_registry *r, void (*changed)(void *data), void *data);
 
-/* --- limits.c ------------------------------------------------------------------------------ */
+/* --- limits.c ------------------------------------------------------------------------ */
 
 void weir_bucket_set(struct weir_bucket *b, uint64_t per_second, uint64_t now_ms);
 bool weir_bucket_take(struct weir_bucket *b, uint64_t n, uint64_t now_ms);
@@ -137,7 +137,7 @@ struct weir_tcp_peer weir_tcp_peer_of(zmq_msg_t *msg);
 /* Ends it if it is still there. */
 void weir_tcp_peer_end(const struct weir_tcp_peer *peer);
 
-/* --- watch.c: the connections beneath the sockets ------------------------------------------ */
+/* --- watch.c: the connections beneath the sockets ------------------------------------ */
 
 struct weir_watch;
 int weir_watch_new(void *context, size_t max, uint64_t unread_max, struct weir_watch **ret);
@@ -151,8 +151,7 @@ size_t weir_watch_count(const struct weir_watch *w);
 /* Ends those of which much came in and no message out, after telling. */
 void weir_watch_unread(struct weir_watch *w, void (*found)(void *data, int fd), void *data);
 
-/* --- receive.c, sockets.c, session.c, batches.c -------------------------------------------------
- */
+/* --- receive.c, sockets.c, session.c, batches.c -------------------------------------- */
 
 struct weir_stored { /* what ingest's thread has said, for ours */
 	struct weir_stored *next;

@@ -279,7 +279,7 @@ static void *run(void *data)
 	return NULL;
 }
 
-/* --- start and stop --------------------------------------------------------------------- */
+/* --- start and stop ------------------------------------------------------------------ */
 
 static void set_defaults(struct weir_receive_config *c)
 {

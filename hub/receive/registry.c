@@ -141,7 +141,7 @@ int weir_registry_revoke(struct weir_registry *r, const char *cluster, const cha
 	return failed;
 }
 
-/* --- who is who -------------------------------------------------------------------------- */
+/* --- who is who ---------------------------------------------------------------------- */
 
 bool weir_registry_admits(struct weir_registry *r, const char *key)
 {

@@ -309,7 +309,7 @@ static void hello(struct weir_receive *r, struct weir_link_node *n, const struct
 	}
 }
 
-/* --- lost -------------------------------------------------------------------------------- */
+/* --- lost ---------------------------------------------------------------------------- */
 
 static void lost(struct weir_receive *r, struct weir_link_node *n, const struct weir_incoming *in)
 {
@@ -344,7 +344,7 @@ static void lost(struct weir_receive *r, struct weir_link_node *n, const struct 
 		b->unknown = to + 1;
 }
 
-/* --- all messages of a node ----------------------------------------------------------------- */
+/* --- all messages of a node ---------------------------------------------------------- */
 
 static bool within_rate(struct weir_receive *r, struct weir_link_node *n,
 			const struct weir_incoming *in)
@@ -404,7 +404,7 @@ void weir_session_message(struct weir_receive *r, struct weir_link_node *n,
 	}
 }
 
-/* --- asking again, acknowledging -------------------------------------------------------------- */
+/* --- asking again, acknowledging ----------------------------------------------------- */
 
 static void send_boot(struct weir_link_node *n, enum weir_link_kind kind, const char *boot,
 		      uint64_t seq)

@@ -245,6 +245,21 @@ static void test_token_refused(void **state)
 	assert_nothing_lost("b1");
 }
 
+static bool has_no_handshake(void)
+{
+	return strstr(status().error, "hub.serverKey") != NULL;
+}
+
+static void test_wrong_hub(void **state)
+{
+	char public_[41], secret[41];
+
+	assert_int_equal(zmq_curve_keypair(public_, secret), 0);
+	config.hub.server_key = public_;
+	node_up("b1");
+	await(has_no_handshake, "says that the key is not the hub's");
+}
+
 static void test_hub_away(void **state)
 {
 	node_up("b1");
@@ -615,6 +630,7 @@ int main(void)
 		TEST(test_disk_full),
 		TEST(test_node_listens),
 		TEST(test_numbers_lost),
+		TEST(test_wrong_hub),
 	};
 
 	weir_log_setup(getenv("VERBOSE") ? WEIR_LOG_DEBUG : WEIR_LOG_ERROR, WEIR_LOG_KV);
