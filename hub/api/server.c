@@ -243,8 +243,9 @@ void weir_server_sign_in(struct weir_request *r)
 	}
 }
 
-/* Suspended before a worker can have it: it might be done at once. */
-static void hand_over(struct weir_request *r)
+/* True: a worker has it now, and it is not to be looked at until the connection is resumed.
+ * Suspended before a worker can have it: it might be done at once. */
+static bool hand_over(struct weir_request *r)
 {
 	struct weir_api *api = r->api;
 	bool may_wait = weir_access_may_wait(api->c.access, r->authorization);
@@ -259,9 +260,9 @@ static void hand_over(struct weir_request *r)
 	} else {
 		MHD_suspend_connection(r->connection);
 		weir_work_submit(work, r);
-		return;
+		return true;
 	}
-	r->done = true;
+	return false;
 }
 
 static enum MHD_Result on_request(void *data, struct MHD_Connection *connection, const char *url,
@@ -280,13 +281,12 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	if (!r->done && r->route->flags & WEIR_ROUTE_OPEN) {
+	if (!r->done && r->route->flags & WEIR_ROUTE_OPEN)
 		make_answer(r);
-		r->done = true;
-	} else if (!r->done) {
-		hand_over(r);
-	}
-	return r->done ? send_answer(r) : MHD_YES;
+	else if (!r->done && hand_over(r))
+		return MHD_YES;
+	r->done = true;
+	return send_answer(r);
 }
 
 static void on_completed(void *data, struct MHD_Connection *connection, void **state,
