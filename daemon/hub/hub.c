@@ -185,7 +185,7 @@ static void look_for_token(struct weir_hub *h, uint64_t now)
 		return;
 	if (weir_hub_peer_read(h->config, &h->peer, &err) < 0)
 		weir_log(WEIR_LOG_ERROR, "no token for the hub", "error", err.text, NULL);
-	snprintf(h->error, sizeof(h->error), "%s", err.text);
+	snprintf(h->error, sizeof(h->error), "%.255s", err.text);
 	if (*h->peer.server_key && (*h->config->hub.listen || *h->peer.address))
 		h->reopen_ms = now;
 }

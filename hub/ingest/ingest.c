@@ -128,8 +128,9 @@ struct taking {
 	struct weir_origin *origin;
 	const char *cluster, *node;
 	struct weir_error *err;
-	uint64_t now;	/* monotonic */
-	uint64_t begin; /* seqs below are there already */
+	uint64_t now;	 /* monotonic */
+	uint64_t begin;	 /* seqs below are there already */
+	uint64_t newest; /* time of its records */
 };
 
 /* The node's clock against ours: the least that a batch was late, which may slowly grow. */
@@ -141,7 +142,16 @@ static void move_clock(struct weir_sender *n, uint64_t time)
 		n->ahead = ahead;
 	else if (n->ahead > -BEHIND_NS)
 		n->ahead -= DRIFT_NS;
-	n->mark = time - (uint64_t)n->ahead;
+}
+
+/* Nothing older than this comes of a node: when it is quiet its clock tells, else the last of its
+ * records, for it may be slow to read what its kernel saw. */
+static void move_mark(struct weir_sender *n, uint64_t time)
+{
+	uint64_t mark = time - (uint64_t)n->ahead;
+
+	if (mark > n->mark)
+		n->mark = mark;
 }
 
 static void tell_live(struct weir_ingest *in, const struct weir_entry *e, bool joined)
@@ -161,6 +171,8 @@ static int take_record(void *data, const struct weir_record *record)
 	struct weir_entry *e, *with = NULL;
 	int r;
 
+	if (record->time > t->newest)
+		t->newest = record->time;
 	if (record->seq < t->begin)
 		return 0;
 	e = calloc(1, sizeof(*e));
@@ -216,6 +228,8 @@ static int judge_header(struct taking *t, const struct weir_batch_header *h)
 		return -EAGAIN;
 	move_clock(o->node, h->time);
 	o->node->up = true;
+	if (!h->records)
+		move_mark(o->node, h->time);
 	if (h->first_seq + h->records <= o->expected) {
 		t->in->stats.duplicates += h->records;
 		return h->records ? -EALREADY : 1;
@@ -240,6 +254,8 @@ static int take_batch(struct taking *t, const struct weir_batch_header *h, const
 	r = weir_rows_origin(in, t->origin);
 	if (r == 0)
 		r = weir_batch_decode(msg, len, &again, take_record, t, t->err);
+	if (r == 0)
+		move_mark(t->origin->node, t->newest < h->time ? t->newest : h->time);
 	in->stats.batches++;
 	in->stats.bytes += len;
 	if (r != -ENOSPC)

@@ -127,7 +127,7 @@ static void note(struct weir_clickhouse *s, int r, const struct weir_row *rows, 
 {
 	pthread_mutex_lock(&s->lock);
 	s->stats.failing = r < 0;
-	snprintf(s->stats.why, sizeof(s->stats.why), "%s", r < 0 ? why->text : "");
+	snprintf(s->stats.why, sizeof(s->stats.why), "%.255s", r < 0 ? why->text : "");
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		if (!s->stats.oldest || rows[i].time < s->stats.oldest)
 			s->stats.oldest = rows[i].time;

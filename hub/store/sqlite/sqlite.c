@@ -242,7 +242,7 @@ static void note_failure(struct weir_sqlite *s, int r, const struct weir_error *
 {
 	pthread_mutex_lock(&s->lock);
 	s->failing = r < 0;
-	snprintf(s->why, sizeof(s->why), "%s", r < 0 ? err->text : "");
+	snprintf(s->why, sizeof(s->why), "%.255s", r < 0 ? err->text : "");
 	pthread_mutex_unlock(&s->lock);
 }
 

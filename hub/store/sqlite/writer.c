@@ -25,8 +25,7 @@ static const char *const texts[] = {
 	[PUT_BLOCK] = "INSERT INTO blocks (id, first, last, n, bytes) VALUES (?, ?, ?, ?, ?)",
 	[PUT_COLUMN] = "INSERT INTO columns (id, bytes) VALUES (?, ?)",
 	[PUT_WORD] = "INSERT INTO words (kind, number, bytes) VALUES (?, ?, ?)",
-	[PUT_MARK] = "INSERT OR REPLACE INTO marks (cluster, node, boot, next, ranges) "
-		     "VALUES (?, ?, ?, ?, ?)",
+	[PUT_MARK] = "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?)",
 	[PUT_NOTE] = "INSERT OR REPLACE INTO notes (key, value) VALUES (?, ?)",
 	[DROP_BLOCK] = "DELETE FROM blocks WHERE id = ?",
 	[DROP_COLUMNS] = "DELETE FROM columns WHERE id BETWEEN ? AND ?",
