@@ -5,10 +5,10 @@ systemdunit_DATA = conf/weird.service
 EXTRA_DIST += conf/weir-hub.service.in conf/weird.service.in
 CLEANFILES += conf/weir-hub.service conf/weird.service
 if WEIR_HAVE_HUB
-dist_doc_DATA += conf/hub.yaml
+dist_doc_DATA += conf/hub-access.yaml conf/hub.yaml
 systemdunit_DATA += conf/weir-hub.service
 else
-EXTRA_DIST += conf/hub.yaml
+EXTRA_DIST += conf/hub-access.yaml conf/hub.yaml
 endif
 PUT_SBINDIR = $(AM_V_GEN)$(MKDIR_P) conf && $(SED) 's|[@]sbindir[@]|$(sbindir)|'
 conf/weird.service: conf/weird.service.in Makefile

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += docs/RPC.md
-dist_man_MANS += docs/man/hub.yaml.5 docs/man/weir-hub.8 docs/man/weir.8 docs/man/weird.8 docs/man/weird.yaml.5
+dist_man_MANS += docs/man/access.yaml.5 docs/man/hub.yaml.5 docs/man/weir-hub.8 docs/man/weir.8 docs/man/weird.8 docs/man/weird.yaml.5
+EXTRA_DIST += docs/ACCESS.md
 EXTRA_DIST += docs/ARCHITECTURE.md
 EXTRA_DIST += docs/BACKEND-CHOICE.md
 EXTRA_DIST += docs/BACKENDS.md

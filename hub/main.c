@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "hub/access/access.h"
@@ -83,6 +84,28 @@ static int make_token(struct weir_error *err)
 	return 0;
 }
 
+/* A file that is not there yet is no error in the configuration. */
+static int check_access(const char *file, struct weir_error *err)
+{
+	return access(file, F_OK) == 0 ? weir_access_check(file, err) : 0;
+}
+
+static int check_audit(const char *file, struct weir_error *err)
+{
+	uint64_t line = 0;
+	int r = weir_audit_verify(file, &line, err);
+
+	if (r < 0)
+		return r;
+	if (line)
+		return weir_error_set(err, EBADMSG,
+				      "%s:%llu: this line does not follow the one before: one of "
+				      "them was changed, or lines between them were taken out",
+				      file, (unsigned long long)line);
+	printf("%s: each line follows the one before\n", file);
+	return 0;
+}
+
 static int act(const struct weir_hub_options *o, struct weir_error *err)
 {
 	switch (o->asked) {
@@ -92,7 +115,9 @@ static int act(const struct weir_hub_options *o, struct weir_error *err)
 	case WEIR_HUB_VERSION:
 		return weir_print_version("weir-hub");
 	case WEIR_HUB_CHECK:
-		return 0;
+		return check_access(o->config->access.file, err);
+	case WEIR_HUB_CHECK_AUDIT:
+		return check_audit(o->audit, err);
 	case WEIR_HUB_MAKE_TOKEN:
 		return make_token(err);
 	case WEIR_HUB_RUN:

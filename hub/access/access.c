@@ -81,6 +81,15 @@ void weir_access_free(struct weir_access **access)
 	free(a);
 }
 
+int weir_access_check(const char *file, struct weir_error *err)
+{
+	struct weir_rules *rules = NULL;
+	int r = weir_rules_read(file, &rules, err);
+
+	weir_rules_unref(&rules);
+	return r;
+}
+
 int weir_access_reload(struct weir_access *a, struct weir_error *err)
 {
 	struct weir_rules *rules = NULL, *old;

@@ -62,6 +62,8 @@ int weir_access_make_token(char token[WEIR_TOKEN_TEXT], char hash[WEIR_TOKEN_HAS
 int weir_access_new(const struct weir_access_config *config, struct weir_access **ret,
 		    struct weir_error *err);
 void weir_access_free(struct weir_access **access);
+/* What is wrong with a file like access.yaml. */
+int weir_access_check(const char *file, struct weir_error *err);
 /* The file has changed, or may have. An error keeps what was in force. */
 int weir_access_reload(struct weir_access *access, struct weir_error *err);
 
@@ -84,6 +86,9 @@ void weir_access_describe(struct weir_access *access, struct weir_json *j);
 int weir_access_audit(struct weir_access *access, const char *user, const char *from,
 		      const char *action, const char *object, const char *outcome,
 		      struct weir_error *err);
+/* Whether each line of a file holds the hash of the one before. *ret_line: the first that does
+ * not, from 1; 0: all do. */
+int weir_audit_verify(const char *path, uint64_t *ret_line, struct weir_error *err);
 /* The last lines, oldest first, as JSON objects. */
 int weir_access_audit_read(struct weir_access *access, size_t last,
 			   int (*fn)(void *data, const char *json), void *data,

@@ -1,16 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who fails to sign in too often waits: a bucket of tries for each client address. */
+#include <arpa/inet.h>
+#include <string.h>
+
 #include "hub/access/internal.h"
 
-#define TRIES	   20.0 /* at once */
-#define PER_SECOND 0.5
+#define TRIES	      20.0 /* at once */
+#define PER_SECOND    0.5
+#define NETWORK_BYTES 8
 
+/* Who has an IPv6 address has 2^64 of them: what counts is their network. */
 static uint64_t hash(const char *address)
 {
 	uint64_t h = 0xcbf29ce484222325ull;
+	const void *bytes = address;
+	size_t len = strlen(address);
+	struct in6_addr ipv6;
 
-	for (; *address; address++)
-		h = (h ^ (uint8_t)*address) * 0x100000001b3ull;
+	if (inet_pton(AF_INET6, address, &ipv6) == 1 && !IN6_IS_ADDR_V4MAPPED(&ipv6)) {
+		bytes = &ipv6;
+		len = NETWORK_BYTES;
+	}
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ ((const uint8_t *)bytes)[i]) * 0x100000001b3ull;
 	return h | 1;
 }
 

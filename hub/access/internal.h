@@ -144,6 +144,3 @@ int weir_audit_write(struct weir_audit *audit, const struct weir_audit_line *lin
 		     struct weir_error *err);
 int weir_audit_read(struct weir_audit *audit, size_t last, int (*fn)(void *data, const char *json),
 		    void *data, struct weir_error *err);
-/* Whether each line of a file holds the hash of the one before. *ret_line: the first that does
- * not, from 1; 0: all do. */
-int weir_audit_verify(const char *path, uint64_t *ret_line, struct weir_error *err);

@@ -251,6 +251,14 @@ static int check_claims(const struct weir_oidc *o, const cJSON *claims, uint64_t
 	return 0;
 }
 
+/* Names that only Kubernetes gives: no claim makes somebody a service account. */
+static const char reserved[] = "system:";
+
+static bool is_reserved(const char *name)
+{
+	return strncmp(name, reserved, strlen(reserved)) == 0;
+}
+
 static int make_person(const struct weir_oidc *o, const cJSON *claims, struct weir_person **ret,
 		       struct weir_error *err)
 {
@@ -261,9 +269,12 @@ static int make_person(const struct weir_oidc *o, const cJSON *claims, struct we
 
 	if (!user || !*user)
 		return weir_error_set(err, EACCES, "the token has no claim %s", o->user_claim);
+	if (is_reserved(user))
+		return weir_error_set(err, EACCES, "users \"%s...\" are of Kubernetes", reserved);
 	r = weir_person_new(user, "oidc", &p);
 	cJSON_ArrayForEach (one, groups)
-		if (r == 0 && cJSON_IsString(one) && p->n_groups < GROUPS_MAX)
+		if (r == 0 && cJSON_IsString(one) && p->n_groups < GROUPS_MAX &&
+		    !is_reserved(one->valuestring))
 			r = weir_person_add_group(p, one->valuestring);
 	if (r < 0)
 		return weir_error_errno(err, -r, "sign-in");

@@ -9,6 +9,22 @@
 
 #include "hub/access/reading.h"
 
+static int check_patterns(const struct weir_reading *r, const cJSON *list)
+{
+	const cJSON *one;
+
+	cJSON_ArrayForEach (one, list) {
+		const char *star = strchr(one->valuestring, '*');
+
+		if (star && star[1])
+			return weir_reading_wrong(
+				r, one,
+				"\"%.64s\": want a name, or how it begins and one *: \"shop-*\"",
+				one->valuestring);
+	}
+	return 0;
+}
+
 int weir_reading_grants(const struct weir_reading *r, const cJSON *object, struct weir_scope *scope)
 {
 	static const char all[] = "*";
@@ -20,6 +36,10 @@ int weir_reading_grants(const struct weir_reading *r, const cJSON *object, struc
 
 	if (e == 0)
 		e = weir_reading_texts(r, object, "namespaces", &n, &n_n);
+	if (e == 0)
+		e = check_patterns(r, clusters);
+	if (e == 0)
+		e = check_patterns(r, namespaces);
 	for (size_t i = 0; e == 0 && i < (clusters ? n_c : 1); i++)
 		for (size_t k = 0; e == 0 && k < (namespaces ? n_n : 1); k++)
 			if (weir_scope_add(scope, clusters ? c[i] : all, namespaces ? n[k] : all) <

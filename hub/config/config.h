@@ -68,6 +68,7 @@ int weir_hub_sockaddr(const char *text, struct sockaddr_storage *ret);
 enum weir_hub_asked {
 	WEIR_HUB_RUN,
 	WEIR_HUB_CHECK,
+	WEIR_HUB_CHECK_AUDIT,
 	WEIR_HUB_HELP,
 	WEIR_HUB_MAKE_TOKEN,
 	WEIR_HUB_VERSION
@@ -76,6 +77,7 @@ enum weir_hub_asked {
 struct weir_hub_options {
 	struct weir_hub_config *config; /* complete; NULL but for RUN and CHECK */
 	enum weir_hub_asked asked;
+	const char *audit; /* of CHECK_AUDIT: the file; of argv */
 };
 
 /* Defaults, then the file, then the flags. */

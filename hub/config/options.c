@@ -7,11 +7,12 @@
 
 #define CONFIG_DEFAULT WEIR_SYSCONFDIR "/hub.yaml"
 
-enum { OPT_CONFIG = 'c', OPT_HELP = 'h', OPT_VERSION = 'V', OPT_CHECK = 256, OPT_TOKEN };
+enum { OPT_CONFIG = 'c', OPT_HELP = 'h', OPT_VERSION = 'V', OPT_CHECK = 256, OPT_AUDIT, OPT_TOKEN };
 
 static const struct weir_config_word words[] = {
 	{ "config", "FILE", "hub.yaml(5) to read [" CONFIG_DEFAULT "]", OPT_CONFIG },
 	{ "check-config", NULL, "read the configuration, say what is wrong, end", OPT_CHECK },
+	{ "check-audit", "FILE", "say whether an audit log is as it was written, end", OPT_AUDIT },
 	{ "make-token", NULL, "print a new static token, and its hash for access.yaml, end",
 	  OPT_TOKEN },
 	{ "help", NULL, "this text", OPT_HELP },
@@ -36,7 +37,7 @@ void weir_hub_options_usage(FILE *out)
 
 struct asked {
 	enum weir_hub_asked what;
-	const char *file;
+	const char *file, *audit;
 };
 
 static void on_word(void *data, int id, const char *value)
@@ -55,6 +56,10 @@ static void on_word(void *data, int id, const char *value)
 		break;
 	case OPT_CHECK:
 		a->what = WEIR_HUB_CHECK;
+		break;
+	case OPT_AUDIT:
+		a->what = WEIR_HUB_CHECK_AUDIT;
+		a->audit = value;
 		break;
 	case OPT_TOKEN:
 		a->what = WEIR_HUB_MAKE_TOKEN;
@@ -95,6 +100,7 @@ int weir_hub_options_parse(int argc, char **argv, struct weir_hub_options *ret,
 	if (r < 0)
 		return r;
 	options.asked = a.what;
+	options.audit = a.audit;
 	*ret = options;
 	return 0;
 }

@@ -173,6 +173,7 @@ static void usage_names_all(void **state)
 	for (const struct weir_config_key *k = weir_hub_config_table.keys; k->name; k++)
 		assert_non_null(strstr(text, weir_config_flag(k, flag)));
 	assert_non_null(strstr(text, "--check-config"));
+	assert_non_null(strstr(text, "--check-audit=FILE"));
 	free(text);
 }
 
