@@ -5,7 +5,7 @@ tests_e2e_stream_SOURCES = tests/e2e/stream.c
 tests_e2e_stream_LDADD = -lpthread
 # What every end-to-end test stands on: a node in a network namespace.
 EXTRA_DIST += tests/e2e/cni.py tests/e2e/fixture.py tests/e2e/flows.py tests/e2e/frames.py \
-	tests/e2e/netns.py
+	tests/e2e/netns.py tests/e2e/rounds.py
 # The promises of DESIGN: no window, no wrong verdict, also when weird is killed.
 E2E_PROMISES = \
 	tests/e2e/chain.py \

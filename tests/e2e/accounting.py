@@ -14,6 +14,7 @@ import subprocess
 import time
 
 from fixture import BUILD, Node, Skip, main
+from rounds import rounds
 
 try:
     import msgpack
@@ -21,7 +22,7 @@ try:
 except ImportError:
     msgpack = None
 
-SOURCES = int(os.environ.get("WEIR_SOURCES", "400"))  # source ports
+SOURCES = rounds("WEIR_SOURCES", 400)  # source ports
 PORTS = 250  # destination ports of each half
 RATE = 15000  # datagrams a second
 ALLOWED, DENIED = 10000, 20000  # first ports

@@ -10,13 +10,14 @@ import sys
 import time
 
 from fixture import Skip, eventually, main
+from rounds import rounds
 
 try:
     import zmq  # noqa: F401
 except ImportError:
     zmq = None
 
-FLIPS = int(os.environ.get("WEIR_FLIPS", "200"))
+FLIPS = rounds("WEIR_FLIPS", 200)
 PORT = 8080
 POLICY = """
 apiVersion: networking.k8s.io/v1

@@ -21,8 +21,9 @@ import cni
 import runtimes
 from fixture import BUILD, CNI_BIN, Node, Skip, eventually, main
 from netns import run
+from rounds import rounds
 
-REWRITES = int(os.environ.get("WEIR_CHAIN_REWRITES", "100"))
+REWRITES = rounds("WEIR_CHAIN_REWRITES", 100)
 WEIRCTL = os.path.join(BUILD, "cli", "weirctl")
 PRIMARY = "10-bridge.conflist"
 SUFFIXES = (".conf", ".conflist", ".json")

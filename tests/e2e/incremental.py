@@ -18,6 +18,7 @@ import sys
 import time
 
 from fixture import Node, eventually, main
+from rounds import rounds
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "random"))
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
@@ -25,7 +26,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import cluster as clusters  # noqa: E402
 import generate  # noqa: E402
 
-CHANGES = int(os.environ.get("WEIR_CHANGES", "360"))
+CHANGES = rounds("WEIR_CHANGES", 360)
 SEED = int(os.environ.get("WEIR_TEST_SEED", "1"))
 NAMESPACES = ("shop", "bank", "guests")
 TABLES = (("inet", "weir"), ("netdev", "weir"))

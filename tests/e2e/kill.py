@@ -14,9 +14,10 @@ import time
 
 from fixture import eventually, main
 from no_wrong_verdict import judge, open_streams, prepare
+from rounds import rounds
 from streams import Streams
 
-KILLS = int(os.environ.get("WEIR_KILLS", "100"))
+KILLS = rounds("WEIR_KILLS", 100)
 
 
 def kill_during(node, changer, delay):

@@ -10,9 +10,10 @@ import subprocess
 import threading
 
 from fixture import BUILD, main
+from rounds import rounds
 from no_wrong_verdict import prepare
 
-CHANGES = int(os.environ.get("WEIR_CHANGES", "200")) // 2
+CHANGES = rounds("WEIR_CHANGES", 200) // 2
 
 FOREIGN = """
 table ip weir {

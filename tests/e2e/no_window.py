@@ -11,9 +11,10 @@ import os
 import sys
 
 from fixture import Node, POD_SYSCTLS, Pod, eventually, main
+from rounds import rounds
 from streams import Streams
 
-ROUNDS = int(os.environ.get("WEIR_ADDS", "200"))
+ROUNDS = rounds("WEIR_ADDS", 200)
 RATE = 2000
 GUARDS = ["10.77.0.0/16", "fd77::/64"]
 OPEN_IN, DENIED_IN, OPEN_OUT, DENIED_OUT = 7000, 7001, 7002, 7003

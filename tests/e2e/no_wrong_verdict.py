@@ -5,13 +5,13 @@ Two streams of 10,000 packets/s in each direction of judgement (the server's ing
 egress), each packet judged as new, while policies, labels, namespaces and pods change around them
 in every way that touches the rulesets in use without changing these two verdicts.
 """
-import os
 import random
 
 from fixture import main
+from rounds import rounds
 from streams import Streams
 
-CHANGES = int(os.environ.get("WEIR_CHANGES", "200"))
+CHANGES = rounds("WEIR_CHANGES", 200)
 RATE = 10000
 OPEN, DENIED = 7000, 7001
 

@@ -3,6 +3,7 @@
 
     random_clusters.py [--seed N] [--count N] [--primary bridge|ptp]
 
+--count is WEIR_PACKET_CLUSTERS when it is not said, and 100 when that is not, either.
 A cluster is made from its seed alone: --seed N --count 1 gives the one that failed again. A
 difference is shrunk, with real packets at every step, and shown as YAML. --count 0 goes on until
 there is one.
@@ -16,6 +17,7 @@ import time
 
 import matrix
 from fixture import Skip
+from rounds import rounds
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "random"))
 
@@ -60,7 +62,8 @@ def run_all(seeds, primary):
 def main():
     options = argparse.ArgumentParser()
     options.add_argument("--seed", type=int, default=random.randrange(1 << 32))
-    options.add_argument("--count", type=int, default=100)
+    options.add_argument("--count", type=int,
+                         default=rounds("WEIR_PACKET_CLUSTERS", 100))
     options.add_argument("--primary", choices=("bridge", "ptp"))
     options = options.parse_args()
     print(f"{options.count or 'all'} clusters from seed {options.seed} on", flush=True)

@@ -10,17 +10,17 @@ that gets no answer. From then on no byte of an old connection may come through 
 import contextlib
 import errno
 import multiprocessing
-import os
 import signal
 import time
 
 from fixture import Node, eventually, main
 from netns import family_of
+from rounds import rounds
 
 PORT = 7000
 DEADLINE = 0.1
-CHANGES = int(os.environ.get("WEIR_CHANGES", "50"))
-RELEASES = int(os.environ.get("WEIR_RELEASES", "10"))
+CHANGES = rounds("WEIR_CHANGES", 50)
+RELEASES = rounds("WEIR_RELEASES", 10)
 
 
 def policy(name, spec, namespace="shop"):
@@ -430,15 +430,15 @@ def test_what_stays_allowed_loses_nothing(node):
     other = policy("other", {"podSelector": {"matchLabels": {"app": "server"}}, "policyTypes": ["Ingress"],
                              "ingress": [{"ports": [{"protocol": "UDP", "port": PORT + 1}]}]})
     stay = open_all(client, server)
-    ended = 0
+    ended, kills = 0, range(CHANGES // 4, CHANGES, CHANGES // 2)
     for i in range(CHANGES):
         node.write_manifest("other", other)
         node.wait()
         leaves = Connection(client, server.addr(4), PORT + 1, "udp")
-        if i % 25 == 24:
+        if i in kills:
             node.stop(signal.SIGKILL)
         node.remove_manifest("other")
-        if i % 25 == 24:
+        if i in kills:
             node.start()
         bulk(stay, 0.02)
         node.wait()
