@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tests/unit/policy/build.h"
+#include "tests/unit/policy/brute.h"
 #include "weir/cleanup.h"
 
 struct scene {

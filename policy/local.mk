@@ -27,7 +27,8 @@ BENCHES += bench/cluster_policies
 bench_cluster_policies_SOURCES = bench/cluster_policies.c tests/unit/policy/build.c tests/unit/policy/build.h
 bench_cluster_policies_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 BENCHES += bench/compile
-bench_compile_SOURCES = bench/compile.c tests/unit/policy/build.c tests/unit/policy/build.h
+bench_compile_SOURCES = bench/compile.c tests/unit/policy/brute.c tests/unit/policy/brute.h \
+	tests/unit/policy/build.c tests/unit/policy/build.h
 bench_compile_LDADD = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS)
 
 if WEIR_HAVE_TESTS
@@ -39,6 +40,7 @@ POLICY_TESTS = tests/unit/policy/class tests/unit/policy/clusternetworkpolicy \
 check_PROGRAMS += $(POLICY_TESTS)
 TESTS += $(POLICY_TESTS)
 POLICY_BUILD = tests/unit/policy/build.c tests/unit/policy/build.h
+POLICY_BRUTE = tests/unit/policy/brute.c tests/unit/policy/brute.h
 POLICY_RANDOM = tests/unit/policy/random.c tests/unit/policy/random.h $(POLICY_BUILD)
 POLICY_THINGS = tests/unit/policy/things.c tests/unit/policy/things.h $(POLICY_RANDOM)
 POLICY_TEST_LIBS = $(LIBPOLICY) $(LIBWEIR) $(CJSON_LIBS) $(CMOCKA_LIBS)
@@ -51,7 +53,7 @@ tests_unit_policy_compile_SOURCES = tests/unit/policy/compile.c $(POLICY_BUILD)
 tests_unit_policy_compile_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_identity_SOURCES = tests/unit/policy/identity.c $(POLICY_BUILD)
 tests_unit_policy_identity_LDADD = $(POLICY_TEST_LIBS)
-tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_RANDOM) \
+tests_unit_policy_incremental_SOURCES = tests/unit/policy/incremental.c $(POLICY_RANDOM) $(POLICY_BRUTE) \
 	tests/unit/policy/shadow.c tests/unit/policy/shadow.h
 tests_unit_policy_incremental_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_judge_SOURCES = tests/unit/policy/judge.c $(POLICY_BUILD)
@@ -64,7 +66,7 @@ tests_unit_policy_networkpolicy_SOURCES = tests/unit/policy/networkpolicy.c \
 tests_unit_policy_networkpolicy_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_objects_SOURCES = tests/unit/policy/objects.c tests/unit/policy/decoded.h
 tests_unit_policy_objects_LDADD = $(POLICY_TEST_LIBS)
-tests_unit_policy_oom_SOURCES = tests/unit/policy/oom.c $(POLICY_BUILD)
+tests_unit_policy_oom_SOURCES = tests/unit/policy/oom.c $(POLICY_BUILD) $(POLICY_BRUTE)
 tests_unit_policy_oom_LDFLAGS = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 tests_unit_policy_oom_LDADD = $(POLICY_TEST_LIBS)
 tests_unit_policy_rewrites_SOURCES = tests/unit/policy/rewrites.c $(POLICY_THINGS)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Objects for the tests of policy/, made by hand; all of them live until the
- * bag is emptied. And a judge that only reads the objects, to compare with. */
+ * bag is emptied. */
 #include "weir/compiler.h"
 #include "weir/pool.h"
 
@@ -44,17 +44,3 @@ struct weir_policy *make_cluster_policy(struct bag *b, const char *name, enum we
 
 struct weir_connection make_connection(const char *src, const char *dst, uint8_t protocol,
 				       uint16_t port);
-
-/* The objects that exist, and the decision that follows from them. */
-struct objects {
-	const struct weir_namespace **namespaces;
-	const struct weir_pod **pods;
-	const struct weir_policy **policies;
-	size_t n_namespaces, n_pods, n_policies;
-	const struct weir_node **nodes;
-	size_t n_nodes;
-	const struct weir_domain **domains;
-	size_t n_domains;
-};
-void brute_force(struct bag *b, const struct objects *o, const struct weir_connection *conn,
-		 struct weir_judgement *ret);

@@ -279,11 +279,23 @@ static void test_v1alpha1(void **state)
 #define REFUSED_CNP(manifest, want)                                                                \
 	REFUSED(weir_clusternetworkpolicy_decode, struct weir_policy, manifest, want)
 
-static void test_refused(void **state)
+struct refused {
+	const char *spec, *want;
+};
+
+static void refuse_all(const struct refused *cases, size_t n)
 {
-	static const struct {
-		const char *spec, *want;
-	} cases[] = {
+	char text[1024];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), CNP META ",'spec':{%s}}", cases[i].spec);
+		REFUSED_CNP(text, cases[i].want);
+	}
+}
+
+static void test_refused_tiers_and_subjects(void **state)
+{
+	static const struct refused cases[] = {
 		{ "'priority':1,'subject':{'namespaces':{}}",
 		  "spec.tier: \"\" is not Admin or Baseline" },
 		{ "'tier':'NetworkPolicy'",
@@ -305,6 +317,14 @@ static void test_refused(void **state)
 		  "spec.subject: has 2 fields: make an entry of each" },
 		{ "'tier':'Admin','priority':1,'subject':{'pods':{'namespaceSelector':{}}}",
 		  "spec.subject.pods.podSelector: is missing: write {} for every pod" },
+	};
+
+	refuse_all(cases, WEIR_ARRAY_SIZE(cases));
+}
+
+static void test_refused_rules(void **state)
+{
+	static const struct refused cases[] = {
 		{ ADMIN ",'egres':[]", "spec: unknown field \"egres\": did you mean \"egress\"?" },
 		{ ADMIN ",'egress':[{'action':'Allow','to':[{'namespaces':{}}]}]",
 		  "spec.egress[0].action: \"Allow\" is not Accept, Pass or Deny" },
@@ -315,8 +335,14 @@ static void test_refused(void **state)
 		{ ADMIN ",'ingress':[{'action':'Deny','to':[]}]",
 		  "spec.ingress[0]: unknown field \"to\": the fields here are name, action, from, "
 		  "protocols" },
-		{ ADMIN ",'egress':[{'action':'Deny','to':[{'namespaces':{}}],'protocols':[]}]",
-		  "spec.egress[0].protocols: want a list with at least one entry" },
+	};
+
+	refuse_all(cases, WEIR_ARRAY_SIZE(cases));
+}
+
+static void test_refused_peers(void **state)
+{
+	static const struct refused cases[] = {
 		{ ADMIN ",'egress':[{'action':'Deny','to':[{'namespaces':{},'nodes':{}}]}]",
 		  "spec.egress[0].to[0]: has 2 fields: make an entry of each" },
 		{ ADMIN ",'egress':[{'action':'Deny','to':[{'namespaces':'all'}]}]",
@@ -333,6 +359,16 @@ static void test_refused(void **state)
 		{ ADMIN ",'egress':[{'action':'Accept','to':[{'domainNames':['com']}]}]",
 		  "spec.egress[0].to[0].domainNames[0]: \"com\" is not a domain name, nor *. and "
 		  "one" },
+	};
+
+	refuse_all(cases, WEIR_ARRAY_SIZE(cases));
+}
+
+static void test_refused_ports(void **state)
+{
+	static const struct refused cases[] = {
+		{ ADMIN ",'egress':[{'action':'Deny','to':[{'namespaces':{}}],'protocols':[]}]",
+		  "spec.egress[0].protocols: want a list with at least one entry" },
 		{ ADMIN ",'egress':[{'action':'Deny','to':[{'nodes':{}}],'protocols':"
 			"[{'tcp':{'destinationPort':{'number':0}}}]}]",
 		  "spec.egress[0].protocols[0].tcp.destinationPort.number: want a port number from "
@@ -352,12 +388,8 @@ static void test_refused(void **state)
 		  "port: at most 15 lower case letters, digits and single '-', with at least one "
 		  "letter" },
 	};
-	char text[1024];
 
-	for (size_t i = 0; i < WEIR_ARRAY_SIZE(cases); i++) {
-		snprintf(text, sizeof(text), CNP META ",'spec':{%s}}", cases[i].spec);
-		REFUSED_CNP(text, cases[i].want);
-	}
+	refuse_all(cases, WEIR_ARRAY_SIZE(cases));
 }
 
 static void test_refused_frames(void **state)
@@ -392,11 +424,19 @@ static void test_refused_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_head),	       cmocka_unit_test(test_peers),
-		cmocka_unit_test(test_protocols),      cmocka_unit_test(test_fails_closed),
-		cmocka_unit_test(test_ingress_peers),  cmocka_unit_test(test_domains),
-		cmocka_unit_test(test_equal),	       cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_v1alpha1),       cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_head),
+		cmocka_unit_test(test_peers),
+		cmocka_unit_test(test_protocols),
+		cmocka_unit_test(test_fails_closed),
+		cmocka_unit_test(test_ingress_peers),
+		cmocka_unit_test(test_domains),
+		cmocka_unit_test(test_equal),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_v1alpha1),
+		cmocka_unit_test(test_refused_tiers_and_subjects),
+		cmocka_unit_test(test_refused_rules),
+		cmocka_unit_test(test_refused_peers),
+		cmocka_unit_test(test_refused_ports),
 		cmocka_unit_test(test_refused_frames),
 	};
 

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "tests/unit/policy/brute.h"
 #include "tests/unit/policy/random.h"
 #include "tests/unit/policy/shadow.h"
 #include "weir/cleanup.h"

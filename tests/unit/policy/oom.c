@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "tests/unit/policy/build.h"
+#include "tests/unit/policy/brute.h"
 
 static struct {
 	long left;     /* allocations until one fails; negative: none does */
