@@ -16,6 +16,9 @@ HUB_SOURCES += \
 	hub/store/clickhouse/insert.c \
 	hub/store/clickhouse/insert.h \
 	hub/store/clickhouse/marks.c \
+	hub/store/clickhouse/measures.h \
+	hub/store/clickhouse/rollup.c \
+	hub/store/clickhouse/rollup.h \
 	hub/store/clickhouse/schema.c \
 	hub/store/clickhouse/server.c \
 	hub/store/clickhouse/server.h \

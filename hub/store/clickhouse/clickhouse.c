@@ -34,6 +34,7 @@ static void ch_close(struct weir_store *store)
 {
 	struct weir_clickhouse *s = (struct weir_clickhouse *)store;
 
+	weir_rollup_stop(s);
 	weir_server_free(&s->server);
 	weir_words_clear(&s->words);
 	pthread_mutex_destroy(&s->lock);
@@ -58,6 +59,8 @@ static int ch_open(const struct weir_store_config *config, struct weir_store **r
 		r = weir_schema_open(s, err);
 	if (r == 0)
 		r = weir_ch_count(s, err);
+	if (r == 0)
+		r = weir_rollup_start(s, err);
 	if (r < 0) {
 		ch_close(&s->store);
 		return r;

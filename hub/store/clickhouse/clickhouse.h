@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 #include "hub/rows/pack.h"
+#include "hub/store/clickhouse/rollup.h"
 #include "hub/store/clickhouse/server.h"
 #include "hub/store/clock.h"
 #include "hub/store/store.h"
@@ -21,6 +22,7 @@ struct weir_clickhouse {
 	struct weir_server *server;
 	uint64_t raw_ns, rollup_ns, max_bytes;
 	struct weir_clock clock;
+	struct weir_rollup *rollup;
 
 	/* of the thread that appends */
 	struct weir_words words; /* of the dictionary with this id */

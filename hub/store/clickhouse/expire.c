@@ -75,8 +75,8 @@ static const struct {
 	const char *table;
 	bool sums;
 } tables[] = {
-	{ "weir_flows", false },
-	{ "weir_voids", false },
+	{ "weir_flows", false }, { "weir_voids", false }, { "weir_minutes", true },
+	{ "weir_hours", true },	 { "weir_summed", true },
 };
 
 static int by_age(struct weir_clickhouse *s, const struct weir_table *t, uint64_t now,
@@ -148,6 +148,7 @@ int weir_ch_expire(struct weir_store *store, uint64_t now, struct weir_error *er
 	struct weir_table t = { 0 };
 	int r = list_partitions(s, &t, err);
 
+	weir_rollup_wake(s);
 	if (r == 0 && weir_clock_is_steady(&s->clock, now,
 					   newest_day(&t, "weir_flows") * WEIR_DAY_NS, s->raw_ns))
 		r = by_age(s, &t, now, err);

@@ -103,6 +103,8 @@ int weir_schema_open(struct weir_clickhouse *s, struct weir_error *err)
 	for (size_t i = 0; r == 0 && i < WEIR_ARRAY_SIZE(others); i++)
 		r = weir_server_do(s->server, err, "%s", others[i]);
 	if (r == 0)
+		r = weir_rollup_create(s, err);
+	if (r == 0)
 		r = check_version(s, err);
 	if (r == 0)
 		r = durable_settings(s, settings, sizeof(settings), err);

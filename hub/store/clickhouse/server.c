@@ -18,6 +18,7 @@
 #define CONNECT_MS    5000l
 #define TIMEOUT_S     60u
 #define TIMEOUT_MAX_S 3600u
+#define SLOW_MS	      (4 * 3600000u)
 #define REPLY_MAX     (256u << 20)
 #define IDLE_MAX      16
 
@@ -29,6 +30,7 @@ struct weir_server {
 	pthread_mutex_t lock;
 	CURL *idle[IDLE_MAX];
 	int n_idle;
+	_Atomic bool giving_up;
 };
 
 static void free_url(CURLU **u)
@@ -294,11 +296,24 @@ static size_t on_feed(char *buf, size_t size, size_t n, void *data)
 /* The longest that a question may take by itself; the server keeps its budget. */
 static long timeout_ms(const struct weir_server *s, const struct weir_request *request)
 {
-	uint64_t ms = s->timeout_s * 1000u;
+	uint64_t ms = request->slow ? SLOW_MS : s->timeout_s * 1000u;
 
 	if (request->budget && request->budget->max_ms && request->budget->max_ms + 5000 < ms)
 		ms = request->budget->max_ms + 5000;
 	return (long)ms;
+}
+
+static int on_progress(void *data, curl_off_t to_come, curl_off_t came, curl_off_t to_go,
+		       curl_off_t went)
+{
+	const struct weir_server *s = data;
+
+	return s->giving_up;
+}
+
+void weir_server_give_up(struct weir_server *s)
+{
+	s->giving_up = true;
 }
 
 static void write_budget(FILE *f, const struct weir_request *request)
@@ -333,6 +348,8 @@ static char *write_url(const struct weir_server *s, const struct weir_request *r
 		s->base, s->settings);
 	if (!request->no_database)
 		fprintf(f, "&database=%s", s->database);
+	if (request->slow) /* sums of a day may be larger than memory */
+		fprintf(f, "&max_bytes_before_external_group_by=1000000000");
 	if (request->budget)
 		write_budget(f, request);
 	if (request->feed) {
@@ -357,6 +374,11 @@ static void prepare(struct weir_server *s, const struct weir_request *request, C
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, reply);
 	curl_easy_setopt(c, CURLOPT_POST, 1l);
 	curl_easy_setopt(c, CURLOPT_PROXY, "");
+	if (request->slow) {
+		curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0l);
+		curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+		curl_easy_setopt(c, CURLOPT_XFERINFODATA, s);
+	}
 	if (s->user)
 		curl_easy_setopt(c, CURLOPT_USERNAME, s->user);
 	if (s->password)
@@ -445,18 +467,36 @@ int weir_server_ask(struct weir_server *s, const struct weir_request *request,
 	return 0;
 }
 
-int weir_server_do(struct weir_server *s, struct weir_error *err, const char *format, ...)
+static int do_statement(struct weir_server *s, bool slow, struct weir_error *err,
+			const char *format, va_list args)
 {
 	WEIR_AUTO_FREE char *sql = NULL;
-	va_list args;
-	int n;
 
-	va_start(args, format);
-	n = vasprintf(&sql, format, args);
-	va_end(args);
-	if (n < 0) {
+	if (vasprintf(&sql, format, args) < 0) {
 		sql = NULL;
 		return weir_error_errno(err, ENOMEM, "%s", s->name);
 	}
-	return weir_server_ask(s, &(struct weir_request){ .sql = sql }, NULL, err);
+	return weir_server_ask(s, &(struct weir_request){ .sql = sql, .slow = slow }, NULL, err);
+}
+
+int weir_server_do(struct weir_server *s, struct weir_error *err, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = do_statement(s, false, err, format, args);
+	va_end(args);
+	return r;
+}
+
+int weir_server_do_slowly(struct weir_server *s, struct weir_error *err, const char *format, ...)
+{
+	va_list args;
+	int r;
+
+	va_start(args, format);
+	r = do_statement(s, true, err, format, args);
+	va_end(args);
+	return r;
 }

@@ -28,6 +28,7 @@ struct weir_request {
 	size_t (*feed)(void *data, char *buf, size_t size);
 	void *data;
 	const struct weir_budget *budget; /* of a question; NULL: none */
+	bool slow;			  /* may take hours; ended by weir_server_give_up() */
 	bool partial; /* out of time or rows: an answer from what was read until then */
 };
 
@@ -44,3 +45,7 @@ int weir_server_ask(struct weir_server *s, const struct weir_request *request,
 /* A statement without an answer. */
 int weir_server_do(struct weir_server *s, struct weir_error *err, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+int weir_server_do_slowly(struct weir_server *s, struct weir_error *err, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Slow requests, now and later, end with an error. */
+void weir_server_give_up(struct weir_server *s);

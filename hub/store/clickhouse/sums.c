@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "hub/store/clickhouse/clickhouse.h"
+#include "hub/store/clickhouse/measures.h"
+#include "hub/store/clickhouse/rollup.h"
 #include "hub/store/clickhouse/where.h"
 #include "weir/cleanup.h"
 #include "weir/object.h"
@@ -81,14 +83,15 @@ static const char *text_of(enum weir_dimension d, const char *value, char *buf)
 /* --- measures ---------------------------------------------------------------------------- */
 
 #define FRESH(n) "if(" n " > counted_" n ", " n " - counted_" n ", 0)"
+#define SUM(of)	 "toUInt64(sum(" of "))"
 
-static const char *const measures[WEIR_SUM_MAX] = {
-	[WEIR_SUM_CONNECTIONS] = "if(type = 0, connections, 0)",
-	[WEIR_SUM_DENIED] = "if(type = 3, connections, 0)",
-	[WEIR_SUM_PACKETS] = FRESH("packets_to") " + " FRESH("packets_back"),
-	[WEIR_SUM_BYTES] = FRESH("bytes_to") " + " FRESH("bytes_back"),
-	[WEIR_SUM_BYTES_TO] = FRESH("bytes_to"),
-	[WEIR_SUM_BYTES_BACK] = FRESH("bytes_back"),
+const char *const weir_measures[WEIR_SUM_MAX] = {
+	[WEIR_SUM_CONNECTIONS] = SUM("if(type = 0, connections, 0)"),
+	[WEIR_SUM_DENIED] = SUM("if(type = 3, connections, 0)"),
+	[WEIR_SUM_PACKETS] = SUM(FRESH("packets_to") " + " FRESH("packets_back")),
+	[WEIR_SUM_BYTES] = SUM(FRESH("bytes_to") " + " FRESH("bytes_back")),
+	[WEIR_SUM_BYTES_TO] = SUM(FRESH("bytes_to")),
+	[WEIR_SUM_BYTES_BACK] = SUM(FRESH("bytes_back")),
 };
 _Static_assert(WEIR_RECORD_OPEN == 0 && WEIR_RECORD_DENIED == 3, "numbers in SQL");
 
@@ -108,8 +111,15 @@ static void write_list(FILE *f, unsigned n, const char *name)
 		fprintf(f, ", %s%u", name, i);
 }
 
-/* Groups: t, d0.., s0.. */
-static void write_groups(FILE *f, const struct weir_sum_query *q)
+/* Where the answer is: flows, and sums of the days that are summed up. */
+struct sources {
+	const char *table; /* of sums; NULL: only flows */
+	char *days, *attempts;
+};
+
+/* Groups of one table: t, d0.., s0.. */
+static void write_groups(FILE *f, const struct weir_sum_query *q, const struct sources *from,
+			 bool sums)
 {
 	int time = time_dimension(q);
 
@@ -120,16 +130,24 @@ static void write_groups(FILE *f, const struct weir_sum_query *q)
 		fprintf(f, "SELECT toUInt64(0) AS t");
 	for (unsigned i = 0; i < q->n_dims; i++)
 		fprintf(f, ", %s AS d%u", dimensions[q->dims[i]], i);
-	for (int m = 0; m < WEIR_SUM_MAX; m++)
-		fprintf(f, ", sum(%s) AS s%d", measures[m], m);
-	fprintf(f, " FROM weir_flows PREWHERE ");
-	weir_where(f, WEIR_CH_COUNTED, q->from, q->to, q->scope, q->filter);
+	for (int m = 0; m < WEIR_SUM_MAX; m++) {
+		if (sums)
+			fprintf(f, ", toUInt64(sum(sum%d)) AS s%d", m, m);
+		else
+			fprintf(f, ", %s AS s%d", weir_measures[m], m);
+	}
+	fprintf(f, " FROM %s PREWHERE ", sums ? from->table : "weir_flows");
+	weir_where(f, sums ? WEIR_CH_SUMS : WEIR_CH_COUNTED, q->from, q->to, q->scope, q->filter);
+	if (sums)
+		fprintf(f, " AND attempt IN (%s)", from->attempts);
+	else if (from->table)
+		fprintf(f, " AND day NOT IN (%s)", from->days);
 	fprintf(f, " GROUP BY t");
 	write_list(f, q->n_dims, "d");
 }
 
 /* free() */
-static char *write_sums(const struct weir_sum_query *q)
+static char *write_sums(const struct weir_sum_query *q, const struct sources *from)
 {
 	char *sql = NULL;
 	size_t len;
@@ -150,7 +168,11 @@ static char *write_sums(const struct weir_sum_query *q)
 		q->by);
 	write_list(f, q->n_dims, "d");
 	fprintf(f, " FROM (");
-	write_groups(f, q);
+	write_groups(f, q, from, false);
+	if (from->table) {
+		fprintf(f, " UNION ALL ");
+		write_groups(f, q, from, true);
+	}
 	fprintf(f, ") GROUP BY 1");
 	write_list(f, q->n_dims, "d");
 	fprintf(f, " ORDER BY total DESC");
@@ -188,20 +210,45 @@ static int tell(const struct weir_sum_query *q, const cJSON *row, weir_sum_fn *f
 	return fn(data, &sum);
 }
 
+static int find_sources(struct weir_clickhouse *s, const struct weir_sum_query *q,
+			struct sources *ret, struct weir_error *err)
+{
+	int r;
+
+	ret->table = weir_rollup_table(q);
+	if (!ret->table)
+		return 0;
+	r = weir_rollup_days(s, &ret->days, &ret->attempts, err);
+	if (r == 0 && !*ret->days)
+		ret->table = NULL;
+	return r;
+}
+
+static void free_sources(struct sources *s)
+{
+	free(s->days);
+	free(s->attempts);
+}
+
 int weir_ch_sums(struct weir_store *store, const struct weir_sum_query *q, weir_sum_fn *fn,
 		 void *data, struct weir_answer_end *ret, struct weir_error *err)
 {
-	WEIR_AUTO_FREE char *sql = write_sums(q);
+	struct weir_clickhouse *s = (struct weir_clickhouse *)store;
+	WEIR_CLEANUP(free_sources) struct sources from = { 0 };
+	WEIR_AUTO_FREE char *sql = NULL;
 	WEIR_CLEANUP(weir_table_clear) struct weir_table t = { 0 };
-	struct weir_request request = { .sql = sql, .budget = &q->budget, .partial = true };
+	struct weir_request request = { .budget = &q->budget, .partial = true };
 	struct weir_purse purse;
 	const cJSON *row;
-	int r;
+	int r = find_sources(s, q, &from, err);
 
+	if (r < 0)
+		return r;
+	request.sql = sql = write_sums(q, &from);
 	if (!sql)
 		return weir_error_errno(err, ENOMEM, "sums");
 	weir_purse_open(&purse, &q->budget);
-	r = weir_ch_table((struct weir_clickhouse *)store, &request, &t, err);
+	r = weir_ch_table(s, &request, &t, err);
 	if (r < 0)
 		return r;
 	weir_purse_pay(&purse, t.read, t.ended);

@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "hub/store/clickhouse/clickhouse.h"
+#include "hub/store/clickhouse/columns.h"
 #include "tests/unit/hub/store/server.h"
 #include "tests/unit/hub/store/suite.h"
 #include "weir/cleanup.h"
@@ -59,7 +61,7 @@ static void test_questions(void **state)
 
 	test_rows_open(&t);
 	suite_fill(s, &t, base, ROWS);
-	for (int i = 0; i < 30; i++)
+	for (int i = 0; i < 20; i++)
 		suite_check_flows(s, &t, base);
 	for (int i = 0; i < 30; i++) {
 		suite_check_sums(s, &t, base);
@@ -542,6 +544,131 @@ static void test_bad_urls(void **state)
 	}
 }
 
+/* --- days that are over ------------------------------------------------------------------ */
+
+static const char *today(void)
+{
+	static char id[16];
+	time_t now = time(NULL);
+
+	strftime(id, sizeof(id), "%Y%m%d", gmtime(&now));
+	return id;
+}
+
+static void do_sql(const char *database, const char *format, ...)
+{
+	WEIR_CLEANUP(weir_server_free) struct weir_server *to = NULL;
+	struct weir_error err = { "" };
+	char url[128], *sql = NULL;
+	va_list args;
+
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/?database=%s", server.port, database);
+	assert_int_equal(weir_server_new(url, &to, &err), 0);
+	va_start(args, format);
+	assert_true(vasprintf(&sql, format, args) > 0);
+	va_end(args);
+	if (weir_server_do(to, &err, "%s", sql) < 0)
+		fail_msg("%s", err.text);
+	free(sql);
+}
+
+/* What was stored today, as if it had been stored days ago. */
+static void make_older(const char *database, unsigned days)
+{
+	char *names = NULL;
+	size_t len;
+	FILE *f = open_memstream(&names, &len);
+
+	for (size_t i = 1; i < weir_ch_n_columns; i++)
+		fprintf(f, ", `%s`", weir_ch_columns[i].name);
+	fclose(f);
+	do_sql(database,
+	       "INSERT INTO weir_flows SELECT day - %u%s FROM weir_flows WHERE day = toDate(%u)",
+	       days, names, (unsigned)(time(NULL) / 86400));
+	do_sql(database, "ALTER TABLE weir_flows DROP PARTITION ID '%s'", today());
+	free(names);
+}
+
+static void wait_for_sums(struct weir_store *s)
+{
+	struct weir_clickhouse *ch = (struct weir_clickhouse *)s;
+	char *days = NULL, *attempts = NULL;
+
+	for (int i = 0; i < 200 && (!days || !*days); i++) {
+		free(days);
+		free(attempts);
+		usleep(50000);
+		assert_int_equal(weir_rollup_days(ch, &days, &attempts, NULL), 0);
+	}
+	assert_true(*days);
+	free(days);
+	free(attempts);
+}
+
+/* Sums of days that are over and flows of today are one answer; then the flows go by age, and
+ * the sums, and the marks, stay. */
+static void test_days(void **state)
+{
+	uint64_t now = (uint64_t)time(NULL) * 1000000000ull, hour = 60 * SUITE_MINUTE;
+	struct weir_store *s = open_store("days");
+	struct weir_store_stats stats;
+	struct weir_error err = { "" };
+	struct test_rows t;
+	uint64_t next;
+
+	test_rows_open(&t);
+	suite_fill(s, &t, suite_base(), 1500);
+	make_older("days", 2);
+	suite_fill(s, &t, suite_base(), 500);
+	next = next_of(s);
+	if (s->ops->expire(s, now, &err) < 0)
+		fail_msg("%s", err.text);
+	wait_for_sums(s);
+	s->ops->stats(s, &stats);
+	assert_int_equal(stats.rows, 2000);
+	for (int i = 0; i < 40; i++)
+		suite_check_top(s, &t, suite_base());
+	for (int i = 0; i < 10; i++)
+		suite_check_sums(s, &t, suite_base());
+	assert_int_equal(s->ops->expire(s, now + 6 * 24 * hour, &err), 0); /* a jump */
+	s->ops->stats(s, &stats);
+	assert_int_equal(stats.rows, 2000);
+	for (uint64_t i = 1; i < 14; i++)
+		assert_int_equal(
+			s->ops->expire(s, now + 6 * 24 * hour + i * 5 * SUITE_MINUTE, &err), 0);
+	s->ops->stats(s, &stats);
+	assert_int_equal(stats.rows, 500);
+	assert_true(stats.expired >= 1);
+	assert_int_equal(count(s), 500);
+	assert_int_equal(next_of(s), next);
+	weir_store_close(&s);
+	test_rows_close(&t);
+}
+
+static void test_bytes(void **state)
+{
+	struct weir_store_config config = { .type = "clickhouse", .max_bytes = 1 };
+	struct weir_store *s = open_store("bytes");
+	struct weir_error err = { "" };
+	struct test_rows t;
+	char url[128];
+
+	test_rows_open(&t);
+	suite_fill(s, &t, suite_base(), 300);
+	make_older("bytes", 1);
+	suite_fill(s, &t, suite_base(), 100);
+	weir_store_close(&s);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u/?database=bytes", server.port);
+	config.url = url;
+	config.raw_ms = config.rollup_ms = 90 * 86400000ull;
+	assert_int_equal(weir_store_open(&config, &s, &err), 0);
+	assert_int_equal(s->ops->expire(s, (uint64_t)time(NULL) * 1000000000ull, &err), 0);
+	assert_int_equal(count(s), 100); /* the newest stay */
+	assert_int_equal(next_of(s), 401);
+	weir_store_close(&s);
+	test_rows_close(&t);
+}
+
 static int set_up(void **state)
 {
 	return test_server_open(&server);
@@ -559,6 +686,7 @@ int main(void)
 		cmocka_unit_test(test_questions),     cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_marks),	      cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_hostile_names), cmocka_unit_test(test_bad_urls),
+		cmocka_unit_test(test_days),	      cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_frozen),	      cmocka_unit_test(test_killed),
 	};
 

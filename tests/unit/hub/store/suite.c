@@ -300,6 +300,11 @@ static void make_question(struct weir_sum_query *q, struct weir_scope *scope,
 				      .by = (enum weir_measure)test_random(WEIR_SUM_MAX),
 				      .limit = 4000,
 				      .budget = budget };
+	if (test_random(4) == 0) { /* what sums per hour can answer */
+		q->from = base;
+		q->to = UINT64_MAX;
+		q->step = 60 * MINUTE;
+	}
 }
 
 static void ask_sums(struct weir_store *s, const struct weir_sum_query *q, weir_sum_fn *fn,
@@ -519,9 +524,11 @@ void suite_check_values(struct weir_store *s, struct test_rows *t, uint64_t base
 
 uint64_t suite_base(void)
 {
+	static uint64_t base; /* the same when an hour begins meanwhile */
 	uint64_t now = (uint64_t)time(NULL) * 1000000000ull;
 
-	return now - now % (60 * MINUTE) - 60 * MINUTE;
+	base = base ?: now - now % (60 * MINUTE) - 60 * MINUTE;
+	return base;
 }
 
 void suite_fill(struct weir_store *s, struct test_rows *t, uint64_t base, size_t n)
