@@ -11,4 +11,5 @@ EXTRA_DIST += docs/HUB.md
 EXTRA_DIST += docs/KUBERNETES.md
 EXTRA_DIST += docs/OPERATIONS.md
 EXTRA_DIST += docs/POLICIES.md
+EXTRA_DIST += docs/STORES.md
 EXTRA_DIST += docs/WIRE.md docs/examples/subscribe.py
