@@ -3,7 +3,7 @@
 
     - name: what is true
       namespaces: {shop: {team: green}}        # replaces the labels of base.yaml
-      pods: {shop/web: {labels: {app: x}}}     # replaces labels, ports
+      pods: {shop/web: {labels: {app: x}}}     # replaces labels, ports; a new one is hostNetwork
       policies:
         shop/name: {podSelector: {}, ...}      # the spec
       clusterPolicies:
@@ -77,9 +77,9 @@ class Case:
         c = copy.deepcopy({k: self.base[k] for k in ("namespaces", "pods")})
         c["namespaces"].update(self.raw.get("namespaces", {}))
         for key, pod in self.raw.get("pods", {}).items():
-            c["pods"][key].update(pod)
+            c["pods"].setdefault(key, {}).update(pod)
         for key, pod in c["pods"].items():
-            pod["ips"] = list(places[key])
+            pod["ips"] = list(places["node" if pod.get("hostNetwork") else key])
         c["staged"] = self.raw.get("staged", [])
         for part in ("policies", "clusterPolicies", "nodes"):
             c[part] = fill_in(self.raw.get(part, {}), places)

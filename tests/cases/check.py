@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of cases without packets: what was worked out by hand against the oracle, and the
-compiler's tables against the oracle for everybody to everybody.
+compiler's tables against the oracle for everybody to everybody. And that the cases that
+docs/CONFORMANCE.md names for a clause are there.
 """
 import os
+import re
 import sys
 import time
 
@@ -16,6 +18,13 @@ from judge import Judge  # noqa: E402
 CASES_MIN = 200
 NODE = ("10.77.0.1", "fd77::1")
 OUTSIDE = ("192.0.2.10", "2001:db8::10")
+
+
+def missing(table):
+    """What the document names and nobody has written."""
+    with open(os.path.join(TOP, "docs", "CONFORMANCE.md")) as f:
+        named = re.findall(r"`(tiers|peers|ports|old): ([^|]*?)`[; ]", f.read())
+    return {f"cluster-{file}: {name}" for file, name in named} - {c.name for c in table}
 
 
 def main():
@@ -34,6 +43,9 @@ def main():
         if found:
             problems += 1
             print(f"{case.name}\n  " + "\n  ".join(found[:10]))
+    for name in sorted(missing(table)):
+        problems += 1
+        print(f"docs/CONFORMANCE.md names a case that is not there: {name}")
     by_hand = sum(len(families) for c in table for *_, families in c.expect)
     print(f"{len(table)} cases, {by_hand} expectations by hand, {pairs} pairs: "
           f"{problems} cases wrong; {time.monotonic() - began:.1f} s")

@@ -4,6 +4,7 @@
     {"namespaces": {"shop": {"team": "red"}},                              # labels
      "pods": {"shop/web": {"labels": {"app": "web"},
                            "ports": {"http": "80/TCP"},                    # named ports
+                           "hostNetwork": False,
                            "ips": ["10.77.0.2", "fd77::2"]}},
      "policies": {"shop/deny": {"podSelector": {}}},                       # specs
      "clusterPolicies": {"all": {"tier": "Admin", ...},                    # of the whole cluster;
@@ -45,7 +46,7 @@ def namespace_objects(cluster):
 def pod_objects(cluster, node="node-1"):
     return [{"apiVersion": "v1", "kind": "Pod",
              "metadata": {**split(key), "labels": pod.get("labels", {})},
-             "spec": {"nodeName": node, "containers": [{"name": "main", "ports": [
+             "spec": {"nodeName": node, "hostNetwork": pod.get("hostNetwork", False), "containers": [{"name": "main", "ports": [
                  container_port(*p) for p in pod.get("ports", {}).items()]}]},
              "status": {"podIPs": [{"ip": ip} for ip in pod.get("ips", []) if ip]}}
             for key, pod in cluster["pods"].items()]
