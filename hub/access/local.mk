@@ -24,7 +24,8 @@ HUB_TESTS += \
 	tests/unit/hub/access/access \
 	tests/unit/hub/access/audit \
 	tests/unit/hub/access/failures \
-	tests/unit/hub/access/file
+	tests/unit/hub/access/file \
+	tests/unit/hub/access/jose
 tests_unit_hub_access_access_SOURCES = tests/unit/hub/access/access.c
 tests_unit_hub_access_access_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
 tests_unit_hub_access_audit_SOURCES = tests/unit/hub/access/audit.c
@@ -33,6 +34,8 @@ tests_unit_hub_access_failures_SOURCES = tests/unit/hub/access/failures.c
 tests_unit_hub_access_failures_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
 tests_unit_hub_access_file_SOURCES = tests/unit/hub/access/file.c
 tests_unit_hub_access_file_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
+tests_unit_hub_access_jose_SOURCES = tests/unit/hub/access/jose.c
+tests_unit_hub_access_jose_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
 
 if WEIR_FUZZERS
 FUZZERS += tests/fuzz/access tests/fuzz/token
