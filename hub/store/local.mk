@@ -55,7 +55,8 @@ HUB_SOURCES += \
 HUB_TESTS += tests/unit/hub/store/clickhouse tests/unit/hub/store/store
 tests_unit_hub_store_clickhouse_SOURCES = tests/unit/hub/flows.c tests/unit/hub/flows.h \
 	tests/unit/hub/store/clickhouse.c tests/unit/hub/store/server.c \
-	tests/unit/hub/store/server.h tests/unit/hub/store/suite.c tests/unit/hub/store/suite.h
+	tests/unit/hub/store/server.h tests/unit/hub/store/suite.c tests/unit/hub/store/suite.h \
+	tests/unit/hub/store/way.c tests/unit/hub/store/way.h
 tests_unit_hub_store_clickhouse_LDADD = $(HUB_LIBS) $(CMOCKA_LIBS)
 tests_unit_hub_store_store_SOURCES = tests/unit/hub/flows.c tests/unit/hub/flows.h \
 	tests/unit/hub/store/store.c tests/unit/hub/store/suite.c tests/unit/hub/store/suite.h

@@ -45,6 +45,9 @@ struct weir_rollup {
 	"`ingress_policies.name` Array(String), sum0 UInt64, sum1 UInt64, sum2 UInt64, "           \
 	"sum3 UInt64, sum4 UInt64, sum5 UInt64) ENGINE = MergeTree PARTITION BY day "              \
 	"ORDER BY time"
+#define SUMMED_TABLE                                                                               \
+	"(day Date, attempt UInt64, rows UInt64) ENGINE = MergeTree PARTITION BY day ORDER BY "    \
+	"attempt"
 _Static_assert(WEIR_SUM_MAX == 6, "sum0 to sum5");
 
 int weir_rollup_create(struct weir_clickhouse *s, struct weir_error *err)
@@ -52,8 +55,7 @@ int weir_rollup_create(struct weir_clickhouse *s, struct weir_error *err)
 	static const char *const tables[] = {
 		"CREATE TABLE IF NOT EXISTS weir_minutes " TABLE,
 		"CREATE TABLE IF NOT EXISTS weir_hours " TABLE,
-		"CREATE TABLE IF NOT EXISTS weir_summed (day Date, attempt UInt64, rows UInt64) "
-		"ENGINE = MergeTree PARTITION BY day ORDER BY attempt",
+		"CREATE TABLE IF NOT EXISTS weir_summed " SUMMED_TABLE,
 	};
 	int r = 0;
 

@@ -286,6 +286,7 @@ static size_t on_body(char *bytes, size_t size, size_t n, void *data)
 	return n;
 }
 
+_Static_assert(WEIR_FEED_ABORT == CURL_READFUNC_ABORT, "handed on");
 static size_t on_feed(char *buf, size_t size, size_t n, void *data)
 {
 	const struct weir_request *request = data;

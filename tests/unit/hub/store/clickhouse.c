@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store in a ClickHouse server, against a real one: what every store must do, and what
  * happens when the server, or the way to it, fails. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +17,7 @@
 #include "hub/store/clickhouse/columns.h"
 #include "tests/unit/hub/store/server.h"
 #include "tests/unit/hub/store/suite.h"
+#include "tests/unit/hub/store/way.h"
 #include "weir/cleanup.h"
 
 #include <cmocka.h>
@@ -133,87 +131,6 @@ static uint64_t next_of(struct weir_store *s)
 	return next;
 }
 
-/* The way to the server: passes on what is said, and breaks when it is told to. */
-struct way {
-	pthread_t thread;
-	int listener;
-	uint16_t port;
-	_Atomic long request_bytes; /* of the way to the server, then cut; -1: none */
-	_Atomic bool deaf;	    /* what the server answers is lost */
-	_Atomic bool ending;
-};
-
-static void pass_on(struct way *w, int client, int to)
-{
-	struct pollfd fds[2] = { { client, POLLIN, 0 }, { to, POLLIN, 0 } };
-	char buf[65536];
-
-	while (poll(fds, 2, 200) >= 0 && !w->ending) {
-		for (int i = 0; i < 2; i++) {
-			long left = w->request_bytes;
-			ssize_t n;
-
-			if (!fds[i].revents)
-				continue;
-			n = read(fds[i].fd, buf, sizeof(buf));
-			if (n <= 0 || (i == 1 && w->deaf))
-				return;
-			if (i == 0 && left >= 0) {
-				n = n < left ? n : left;
-				w->request_bytes = left - n;
-			}
-			if (n && write(fds[!i].fd, buf, (size_t)n) != n)
-				return;
-			if (i == 0 && left >= 0 && !w->request_bytes)
-				return;
-		}
-	}
-}
-
-static void *run_way(void *way)
-{
-	struct way *w = way;
-
-	while (!w->ending) {
-		struct sockaddr_in a = { .sin_family = AF_INET,
-					 .sin_port = htons(server.port),
-					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-		struct pollfd fd = { w->listener, POLLIN, 0 };
-		int client, to;
-
-		if (poll(&fd, 1, 100) <= 0)
-			continue;
-		client = accept(w->listener, NULL, NULL);
-		to = socket(AF_INET, SOCK_STREAM, 0);
-		if (connect(to, (struct sockaddr *)&a, sizeof(a)) == 0)
-			pass_on(w, client, to);
-		close(client);
-		close(to);
-	}
-	return NULL;
-}
-
-static void open_way(struct way *w)
-{
-	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(a);
-
-	*w = (struct way){ .request_bytes = -1 };
-	w->listener = socket(AF_INET, SOCK_STREAM, 0);
-	assert_int_equal(bind(w->listener, (struct sockaddr *)&a, len), 0);
-	assert_int_equal(listen(w->listener, 16), 0);
-	getsockname(w->listener, (struct sockaddr *)&a, &len);
-	w->port = ntohs(a.sin_port);
-	pthread_create(&w->thread, NULL, run_way, w);
-}
-
-static void close_way(struct way *w)
-{
-	w->ending = true;
-	pthread_join(w->thread, NULL);
-	close(w->listener);
-}
-
 /* Answers that are lost, and requests that are cut at any byte: each row is stored once. */
 static void test_cut(void **state)
 {
@@ -221,10 +138,10 @@ static void test_cut(void **state)
 	struct weir_store *s;
 	struct test_rows t;
 	char url[128];
-	struct way way;
+	struct test_way way;
 	int cuts = 0;
 
-	open_way(&way);
+	test_way_open(&way, server.port);
 	snprintf(url, sizeof(url), "http://127.0.0.1:%u/?database=cut&timeout=10", way.port);
 	s = open_url(url);
 	test_rows_open(&t);
@@ -249,13 +166,14 @@ static void test_cut(void **state)
 	assert_int_equal(count(s), 500);
 	assert_in_range(cuts, 5, 39);
 	weir_store_close(&s);
-	close_way(&way);
+	test_way_close(&way);
 	test_rows_close(&t);
 }
 
 /* A server that stops, and does what it was asked for only after we gave up. */
 static void test_frozen(void **state)
 {
+	int r = -1;
 	struct weir_error err = { "" };
 	struct weir_store *s;
 	struct test_rows t;
@@ -269,7 +187,9 @@ static void test_frozen(void **state)
 	test_server_kill(&server, SIGSTOP);
 	assert_int_equal(try_append(s, &t, 10, 40, &err), -ETIMEDOUT);
 	test_server_kill(&server, SIGCONT);
-	assert_int_equal(try_append(s, &t, 10, 40, &err), 0);
+	for (int i = 0; i < 30 && (r = try_append(s, &t, 10, 40, &err)) < 0; i++)
+		usleep(100000);
+	assert_int_equal(r, 0);
 	for (int i = 0; i < 10; i++) {
 		assert_int_equal(count(s), 50);
 		usleep(50000);

@@ -105,8 +105,10 @@ static void fail_different(const char *have, const char *want)
 
 static void compare(struct lines *got, struct lines *want)
 {
-	qsort(got->items, got->n, sizeof(char *), compare_lines);
-	qsort(want->items, want->n, sizeof(char *), compare_lines);
+	if (got->n)
+		qsort(got->items, got->n, sizeof(char *), compare_lines);
+	if (want->n)
+		qsort(want->items, want->n, sizeof(char *), compare_lines);
 	for (size_t i = 0; i < got->n && i < want->n; i++)
 		if (strcmp(got->items[i], want->items[i]) != 0)
 			fail_different(got->items[i], want->items[i]);
