@@ -68,6 +68,10 @@ struct weir_entry {
 struct weir_join {
 	struct weir_entry **same, **alike;
 	uint64_t *lonely; /* connections of which only the destination's node ever told */
+	struct weir_given_up {
+		uint64_t key;
+		uint32_t count;
+	} * given_up; /* what was stored without its other half, should that still come */
 	uint64_t waiting, joined;
 };
 int weir_join_open(struct weir_join *j);

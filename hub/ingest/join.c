@@ -13,14 +13,16 @@
 #include "weir/policy.h"
 #include "weir/ruleset.h"
 
-#define LONELY_SLOTS (1u << 18)
+#define LONELY_SLOTS   (1u << 18)
+#define GIVEN_UP_SLOTS (1u << 19)
 
 int weir_join_open(struct weir_join *j)
 {
 	j->same = calloc(WEIR_JOIN_SLOTS, sizeof(struct weir_entry *));
 	j->alike = calloc(WEIR_JOIN_SLOTS, sizeof(struct weir_entry *));
 	j->lonely = calloc(LONELY_SLOTS, sizeof(*j->lonely));
-	return j->same && j->alike && j->lonely ? 0 : -1;
+	j->given_up = calloc(GIVEN_UP_SLOTS, sizeof(*j->given_up));
+	return j->same && j->alike && j->lonely && j->given_up ? 0 : -1;
 }
 
 void weir_join_close(struct weir_join *j)
@@ -28,6 +30,7 @@ void weir_join_close(struct weir_join *j)
 	free(j->same);
 	free(j->alike);
 	free(j->lonely);
+	free(j->given_up);
 }
 
 /* --- tables -------------------------------------------------------------------------- */
@@ -231,10 +234,58 @@ bool weir_join_add(struct weir_join *j, struct weir_entry *e, struct weir_entry 
 	return other != NULL;
 }
 
+/* --- halves that come too late ---------------------------------------------------------- */
+
+/* Of a connection, or of all that differ in the source's port only; of one half. */
+static struct weir_given_up *given_up(struct weir_join *j, const struct weir_entry *e, int half,
+				      bool with_port, bool make)
+{
+	uint64_t key = mix(hash(e, with_port), (uint64_t)half << 1 | with_port) | 1;
+	struct weir_given_up *g = &j->given_up[key >> 20 & (GIVEN_UP_SLOTS - 1)];
+
+	if (make && g->key != key)
+		*g = (struct weir_given_up){ .key = key };
+	return g->key == key ? g : NULL;
+}
+
+static uint64_t take_given_up(struct weir_join *j, const struct weir_entry *e, int half,
+			      bool with_port, uint64_t at_most)
+{
+	struct weir_given_up *g = given_up(j, e, half, with_port, false);
+	uint64_t n = !g ? 0 : g->count < at_most ? g->count : at_most;
+
+	if (g)
+		g->count -= (uint32_t)n;
+	return n;
+}
+
+/* What the other node said of it is stored, and counted: it counts no more. */
+static bool was_counted(struct weir_join *j, struct weir_entry *e)
+{
+	int other = e->half == WEIR_EGRESS ? WEIR_INGRESS : WEIR_EGRESS;
+
+	if (is_denial(e)) {
+		e->row.connections -= take_given_up(j, e, other, false, e->row.connections);
+		return false;
+	}
+	if (!take_given_up(j, e, other, true, 1))
+		return false;
+	take_given_up(j, e, other, false, 1);
+	return true;
+}
+
 void weir_join_give_up(struct weir_join *j, struct weir_entry *e)
 {
 	drop(j, e);
 	e->state = WEIR_ENTRY_READY;
-	if (e->half == WEIR_INGRESS && !is_denial(e))
+	if (was_counted(j, e)) {
+		e->row.second = true;
+		return;
+	}
+	if (is_denial(e))
+		return;
+	given_up(j, e, e->half, true, true)->count++;
+	given_up(j, e, e->half, false, true)->count++;
+	if (e->half == WEIR_INGRESS)
 		set_lonely(j, &e->row);
 }

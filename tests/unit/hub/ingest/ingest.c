@@ -280,6 +280,33 @@ static void test_denied_at_the_other_end(void **state)
 	assert_int_equal(s.rows, 4);
 }
 
+/* Halves that come when the other was given up: each connection still counts once. */
+static void test_too_late(void **state)
+{
+	struct weir_record out[2] = { record(EGRESS_HALF, 1001, WEIR_ALLOWED),
+				      record(EGRESS_HALF, 1002, WEIR_ALLOWED) };
+	struct weir_record in = record(INGRESS_HALF, 1001, WEIR_ALLOWED);
+	struct weir_record denied = record(INGRESS_HALF, 1002, WEIR_DENIED);
+	struct weir_record ahead = record(INGRESS_HALF, 1003, WEIR_ALLOWED);
+	struct weir_record behind = record(EGRESS_HALF, 1003, WEIR_ALLOWED);
+	struct seen s;
+
+	out[1].dst.port = denied.dst.port = 81; /* denials come without the source's port */
+	beat();
+	feed("a", 1, out, 2);
+	feed("b", 1, &ahead, 1);
+	settle(3, 2);
+	denied.connections = 3;
+	feed("b", 2, &in, 1);
+	feed("b", 3, &denied, 1);
+	feed("a", 3, &behind, 1);
+	settle(4, 4);
+	s = seen();
+	assert_int_equal(s.rows, 6);
+	assert_int_equal(s.second, 2);
+	assert_int_equal(s.connections - s.second, 3 + 2); /* two denials are new */
+}
+
 static void test_sequence(void **state)
 {
 	struct weir_record r[4];
@@ -404,6 +431,7 @@ int main(void)
 		TEST(test_joined),
 		TEST(test_destination_first),
 		TEST(test_denied_at_the_other_end),
+		TEST(test_too_late),
 		TEST(test_sequence),
 		TEST(test_hostile),
 		TEST(test_killed),
