@@ -211,7 +211,7 @@ static int read_page(struct page *p, weir_flow_fn *fn, void *data, struct weir_a
 	WEIR_AUTO_FREE char *sql =
 		write_select(p, all_columns, p->low, p->high, p->q->limit + 1u, "RowBinary");
 	WEIR_CLEANUP(weir_reply_clear) struct weir_reply reply = { 0 };
-	struct weir_request request = { .sql = sql, .budget = &p->q->budget };
+	struct weir_request request = { .sql = sql, .budget = &p->q->budget, .wide = true };
 	int r;
 
 	if (!sql)

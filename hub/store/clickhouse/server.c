@@ -349,6 +349,8 @@ static char *write_url(const struct weir_server *s, const struct weir_request *r
 		s->base, s->settings);
 	if (!request->no_database)
 		fprintf(f, "&database=%s", s->database);
+	if (request->wide) /* each of a hundred columns has a buffer in each thread */
+		fprintf(f, "&max_threads=1&max_read_buffer_size=65536&max_block_size=1024");
 	if (request->slow) /* sums of a day may be larger than memory */
 		fprintf(f, "&max_bytes_before_external_group_by=1000000000");
 	if (request->budget)

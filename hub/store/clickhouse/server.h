@@ -28,6 +28,7 @@ struct weir_request {
 	size_t (*feed)(void *data, char *buf, size_t size);
 	void *data;
 	const struct weir_budget *budget; /* of a question; NULL: none */
+	bool wide;			  /* reads all columns of few rows: with small buffers */
 	bool slow;			  /* may take hours; ended by weir_server_give_up() */
 	bool partial; /* out of time or rows: an answer from what was read until then */
 };

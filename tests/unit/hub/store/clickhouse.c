@@ -327,6 +327,11 @@ static void test_budget(void **state)
 	assert_int_equal(s->ops->sums(s, &sums, NULL, NULL, &end, &err), 0);
 	assert_false(end.complete);
 	assert_string_equal(end.why_not, "memory");
+	q.budget = (struct weir_budget){ 60000, 1ull << 40, 64u << 20 }; /* weir-hub's own */
+	q.limit = 1000;
+	assert_int_equal(s->ops->flows(s, &q, count_flow, &n, &end, NULL), 0);
+	assert_true(end.complete);
+	assert_int_equal(n, 1000);
 	q.cursor = "n1.00";
 	assert_int_equal(s->ops->flows(s, &q, count_flow, &n, &end, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "cursor"));
