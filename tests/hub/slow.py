@@ -10,12 +10,15 @@ import socket
 import sys
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "..", "e2e")]
 
 import api  # noqa: E402
 from hubtest import Hub, main, token_of, wait_for  # noqa: E402
+from rounds import rounds  # noqa: E402
 
-CLIENTS = int(os.environ.get("WEIR_SLOW_CLIENTS", "1000"))
+CLIENTS = rounds("WEIR_SLOW_CLIENTS", 1000)
+ASKERS = rounds("WEIR_SLOW_ASKERS", 60)  # of answers that are larger, together, than the limit
 FLOWS = int(os.environ.get("WEIR_SLOW_FLOWS", "6000"))
 QUEUE = 500
 HUB = None
@@ -140,13 +143,13 @@ def test_large_answers():
     path = f"/v1/flows?since=1h&limit={4 * FLOWS}"
     one = len(HUB.get("admin", "/v1/flows", since="1h", limit=4 * FLOWS).text)
     before = resident()
-    slow = [open_stream("admin", path) for _ in range(60)]
+    slow = [open_stream("admin", path) for _ in range(ASKERS)]
     wait_for("answers wait", lambda: HUB.metrics()["weir_hub_answers_bytes"] > 16 << 20)
     # another's question is refused, not kept waiting, and never costs memory
     a = wait_for("a refusal", lambda: refused(HUB.get("admin", "/v1/me")))
     assert a.headers["retry-after"] == "1"
     grown = resident() - before
-    print(f"{one >> 10} KiB an answer, 60 asked, {grown >> 20} MiB more")
+    print(f"{one >> 10} KiB an answer, {ASKERS} asked, {grown >> 20} MiB more")
     assert grown < (16 << 20) * 2 + 8 * one, f"{grown} bytes more"
     wait_for("who does not read is cut off",
              lambda: HUB.metrics()["weir_hub_answers_bytes"] == 0, 30)
