@@ -28,6 +28,7 @@
 #include <string.h>
 
 #include "backends/flow/nudge.h"
+#include "weir/cleanup.h"
 
 /* Comments: of the tuple of the initiator; of that of the answers. ADDRESS PORT as dialled. */
 #define OPENED_TO  "opened to "
@@ -125,6 +126,11 @@ static size_t put_port(uint8_t *at, uint16_t port)
 	return 4;
 }
 
+static size_t key_size(int f)
+{
+	return f == NFT_V6 ? NFT_TUPLE_KEY_MAX : NFT_TUPLE_KEY_MAX - 2 * (16 - 4);
+}
+
 size_t nft_tuple_key(const struct weir_tuple *t, uint8_t *ret)
 {
 	size_t size = weir_addr_size(&t->src), at = 4;
@@ -203,7 +209,7 @@ static int blocked_tuples(const struct weir_ending *e, struct weir_tuple ret[TUP
 }
 
 /* The comment is on the first tuple. */
-static void write_one(struct nft_elements *list, const struct weir_ending *e, bool comments)
+static void write_one(struct nft_elements *list, const struct weir_ending *e)
 {
 	bool tcp = e->original.protocol == WEIR_PROTO_TCP;
 	char addr[WEIR_ADDR_STRLEN], text[NFT_COMMENT_MAX + 1];
@@ -216,19 +222,19 @@ static void write_one(struct nft_elements *list, const struct weir_ending *e, bo
 	for (int i = 0; i < n; i++) {
 		size_t len = nft_tuple_key(&tuples[i], key);
 
-		nft_element(list, key, len, false, NULL, comments && i == 0 ? text : NULL);
+		nft_element(list, key, len, false, NULL, i == 0 ? text : NULL);
 	}
 }
 
-static void write_elements(struct nft_batch *b, uint16_t type, int f,
-			   const struct weir_ending *endings, size_t count)
+static void write_elements(struct nft_batch *b, int f, const struct weir_ending *endings,
+			   size_t count)
 {
-	struct nft_elements list = nft_elements_begin(b, type, sets[f]);
+	struct nft_elements list = nft_elements_begin(b, NFT_MSG_NEWSETELEM, sets[f]);
 
 	list.again = true;
 	for (size_t i = 0; i < count; i++)
 		if (nft_family_index(&endings[i].original.src) == f)
-			write_one(&list, &endings[i], type == NFT_MSG_NEWSETELEM);
+			write_one(&list, &endings[i]);
 	nft_elements_end(&list);
 }
 
@@ -268,8 +274,47 @@ int nft_ended_block(struct nft *n, const struct weir_ending *endings, size_t cou
 	if (!n->dialled && !n->dialled_tried && any_service(endings, count))
 		add_dialled(n);
 	for (int f = 0; f < NFT_FAMILIES; f++)
-		write_elements(&b, NFT_MSG_NEWSETELEM, f, endings, count);
+		write_elements(&b, f, endings, count);
 	return nft_send(n, &b, err);
+}
+
+typedef uint8_t tuple_key[NFT_TUPLE_KEY_MAX];
+
+static int compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(tuple_key));
+}
+
+/* Two connections may share a tuple, and one may have been ended twice: each key once. */
+static size_t unique_keys(const struct weir_ending *endings, size_t count, int f, tuple_key *ret)
+{
+	struct weir_tuple tuples[TUPLES];
+	size_t n = 0, kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		int m = nft_family_index(&endings[i].original.src) == f
+				? blocked_tuples(&endings[i], tuples)
+				: 0;
+
+		for (int j = 0; j < m; j++)
+			nft_tuple_key(&tuples[j], ret[n++]);
+	}
+	if (n)
+		qsort(ret, n, sizeof(*ret), compare_keys);
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || compare_keys(ret[i], ret[kept - 1]) != 0)
+			memmove(ret[kept++], ret[i], sizeof(*ret));
+	return kept;
+}
+
+static void write_keys(struct nft_batch *b, uint16_t type, int f, tuple_key *keys, size_t n)
+{
+	struct nft_elements list = nft_elements_begin(b, type, sets[f]);
+
+	list.again = true;
+	for (size_t i = 0; i < n; i++)
+		nft_element(&list, keys[i], key_size(f), false, NULL, NULL);
+	nft_elements_end(&list);
 }
 
 /* An element may time out at any moment and one that is not there cannot be deleted:
@@ -278,10 +323,15 @@ int nft_ended_release(struct nft *n, const struct weir_ending *endings, size_t c
 		      struct weir_error *err)
 {
 	WEIR_CLEANUP(nft_batch_free) struct nft_batch b = nft_batch_for(&n->socket);
+	WEIR_AUTO_FREE tuple_key *keys = calloc(count + 1, TUPLES * sizeof(*keys));
 
+	if (!keys)
+		return weir_error_errno(err, ENOMEM, "connections to release");
 	for (int f = 0; f < NFT_FAMILIES; f++) {
-		write_elements(&b, NFT_MSG_NEWSETELEM, f, endings, count);
-		write_elements(&b, NFT_MSG_DELSETELEM, f, endings, count);
+		size_t unique = unique_keys(endings, count, f, keys);
+
+		write_keys(&b, NFT_MSG_NEWSETELEM, f, keys, unique);
+		write_keys(&b, NFT_MSG_DELSETELEM, f, keys, unique);
 	}
 	return nft_send(n, &b, err);
 }

@@ -133,10 +133,31 @@ static void block_and_release(void **state)
 	weir_backend_close(&b);
 }
 
+/* Ended twice, and another one that was dialled alike: the client took its port again. */
+static void what_shares_a_tuple_is_released(void **state)
+{
+	const struct weir_ending list[] = {
+		ending(WEIR_PROTO_TCP, "10.0.0.1", "10.96.0.1", "10.0.0.2", 1000),
+		ending(WEIR_PROTO_TCP, "10.0.0.1", "10.96.0.1", "10.0.0.2", 1000),
+		ending(WEIR_PROTO_TCP, "10.0.0.1", "10.96.0.1", "10.0.0.3", 1000),
+	};
+	struct weir_error err = { "" };
+	struct weir_backend *b = open_backend();
+
+	assert_int_equal(b->ops->block(b, list, 3, &err), 0);
+	assert_int_equal(elements("ended4"), 5);
+	assert_int_equal(weir_backend_release(b, list, 3, &err), 0);
+	assert_int_equal(elements("ended4"), 0);
+	weir_backend_close(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest pure[] = { cmocka_unit_test(keys_and_back) };
-	const struct CMUnitTest kernel[] = { cmocka_unit_test(block_and_release) };
+	const struct CMUnitTest kernel[] = {
+		cmocka_unit_test(block_and_release),
+		cmocka_unit_test(what_shares_a_tuple_is_released),
+	};
 	int failed = cmocka_run_group_tests(pure, NULL, NULL);
 
 	if (failed)
