@@ -236,7 +236,9 @@ bool weir_join_add(struct weir_join *j, struct weir_entry *e, struct weir_entry 
 
 /* --- halves that come too late ---------------------------------------------------------- */
 
-/* Of a connection, or of all that differ in the source's port only; of one half. */
+enum { DENIALS = WEIR_DIRECTION_MAX }; /* beside the two halves of openings */
+
+/* Of a connection, or of all that differ in the source's port only; of one half, or denials. */
 static struct weir_given_up *given_up(struct weir_join *j, const struct weir_entry *e, int half,
 				      bool with_port, bool make)
 {
@@ -268,24 +270,30 @@ static bool was_counted(struct weir_join *j, struct weir_entry *e)
 		e->row.connections -= take_given_up(j, e, other, false, e->row.connections);
 		return false;
 	}
-	if (!take_given_up(j, e, other, true, 1))
-		return false;
-	take_given_up(j, e, other, false, 1);
-	return true;
+	if (take_given_up(j, e, other, true, 1)) {
+		take_given_up(j, e, other, false, 1);
+		return true;
+	}
+	return e->half == WEIR_EGRESS && take_given_up(j, e, DENIALS, false, 1);
+}
+
+static void note_given_up(struct weir_join *j, const struct weir_entry *e)
+{
+	if (is_denial(e)) {
+		given_up(j, e, DENIALS, false, true)->count += (uint32_t)e->row.connections;
+		return;
+	}
+	given_up(j, e, e->half, true, true)->count++;
+	given_up(j, e, e->half, false, true)->count++;
+	if (e->half == WEIR_INGRESS)
+		set_lonely(j, &e->row);
 }
 
 void weir_join_give_up(struct weir_join *j, struct weir_entry *e)
 {
 	drop(j, e);
 	e->state = WEIR_ENTRY_READY;
-	if (was_counted(j, e)) {
-		e->row.second = true;
-		return;
-	}
-	if (is_denial(e))
-		return;
-	given_up(j, e, e->half, true, true)->count++;
-	given_up(j, e, e->half, false, true)->count++;
-	if (e->half == WEIR_INGRESS)
-		set_lonely(j, &e->row);
+	e->row.second = was_counted(j, e);
+	if (!e->row.second)
+		note_given_up(j, e);
 }

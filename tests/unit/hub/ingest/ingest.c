@@ -301,9 +301,12 @@ static void test_too_late(void **state)
 	feed("b", 3, &denied, 1);
 	feed("a", 3, &behind, 1);
 	settle(4, 4);
+	out[1].src.port = 1004; /* one of those that were denied */
+	feed("a", 4, &out[1], 1);
+	settle(5, 0);
 	s = seen();
-	assert_int_equal(s.rows, 6);
-	assert_int_equal(s.second, 2);
+	assert_int_equal(s.rows, 7);
+	assert_int_equal(s.second, 3);
 	assert_int_equal(s.connections - s.second, 3 + 2); /* two denials are new */
 }
 
