@@ -32,3 +32,4 @@ bench_hub_ingest_LDADD = $(HUB_LIBS)
 bench_hub_query_SOURCES = bench/hub_flows.c bench/hub_flows.h bench/hub_query.c
 bench_hub_query_LDADD = $(HUB_LIBS)
 endif
+EXTRA_DIST += bench/hub_live.py

@@ -112,7 +112,7 @@ static const struct weir_config_key keys[] = {
 	    "different denials summed up at once", .min = 16, .max = 1u << 24),
 	KEY("flows.batchRecords", NUMBER, flows.batch_records, "1000",
 	    "records in one batch.v1 message, at most", .min = 1, .max = 100000),
-	KEY("flows.batchTime", DURATION, flows.batch_ms, "100ms",
+	KEY("flows.batchTime", DURATION, flows.batch_ms, "40ms",
 	    "time after which a batch is sent although it is not full", .min = 1, .max = 60 * SECONDS),
 	KEY("flows.queue", NUMBER, flows.queue, "1000",
 	    "messages kept for a slow subscriber", .min = 1, .max = 10000000),
