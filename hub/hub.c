@@ -6,6 +6,7 @@
 #include "hub/hub.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "hub/access/access.h"
@@ -16,6 +17,8 @@
 #include "hub/receive/registry.h"
 #include "hub/store/store.h"
 #include "weir/log.h"
+
+#define CLICKHOUSE_COMMIT_MS 1000 /* more often it makes more parts than it likes */
 
 /* --- who may ----------------------------------------------------------------------------- */
 
@@ -67,6 +70,9 @@ static int open_store(struct weir_hub *hub, struct weir_error *err)
 						  .max_bytes = c->store.max_bytes,
 						  .partition_ms = c->store.partition_ms };
 
+	if (strcmp(config.type, "clickhouse") == 0 && c->join.commit_ms < CLICKHOUSE_COMMIT_MS)
+		weir_log(WEIR_LOG_WARNING,
+			 "ClickHouse wants few large parts: set join.commit to 2s or more", NULL);
 	return weir_store_open(&config, &hub->store, err);
 }
 

@@ -59,7 +59,7 @@ static const struct weir_config_key keys[] = {
 	    "what one file holds: retention deletes whole files", .min = 1 * MINUTES, .max = 24 * HOURS),
 	KEY("join.window", DURATION, join.window_ms, "2s",
 	    "how long a record waits for that of the other end's node", .min = 0, .max = 5 * MINUTES),
-	KEY("join.commit", DURATION, join.commit_ms, "100ms",
+	KEY("join.commit", DURATION, join.commit_ms, "500ms",
 	    "what came within so long is made durable together", .min = 1, .max = 10 * SECONDS),
 	KEY("join.maxWaiting", NUMBER, join.max_waiting, "1000000",
 	    "records that wait, at most", .min = 1000, .max = 100000000),
