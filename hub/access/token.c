@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "hub/access/internal.h"
+#include "weir/base64url.h"
 #include "weir/cleanup.h"
 
 #define SECRET_BYTES 32
@@ -100,25 +101,14 @@ int weir_token_find(const struct weir_rules *rules, const char *token, uint64_t 
 
 int weir_access_make_token(char token[WEIR_TOKEN_TEXT], char hash[WEIR_TOKEN_HASH])
 {
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	uint8_t secret[SECRET_BYTES], sum[SHA256_DIGEST_LENGTH];
 	size_t len = strlen(WEIR_TOKEN_PREFIX);
-	uint32_t bits = 0, have = 0;
 
 	if (RAND_bytes(secret, sizeof(secret)) != 1)
 		return -EIO;
 	memcpy(token, WEIR_TOKEN_PREFIX, len);
-	for (size_t i = 0; i < sizeof(secret) || have;) {
-		if (have < 6) {
-			bits = bits << 8 | (i < sizeof(secret) ? secret[i] : 0);
-			have = i < sizeof(secret) ? have + 8 : 6;
-			i++;
-		}
-		have -= 6;
-		token[len++] = letters[bits >> have & 63];
-	}
-	token[len] = 0;
+	weir_base64url_encode(secret, sizeof(secret), token + len);
+	len = strlen(token);
 	SHA256((const uint8_t *)token, len, sum);
 	len = (size_t)snprintf(hash, WEIR_TOKEN_HASH, "sha256:");
 	for (size_t i = 0; i < sizeof(sum); i++)

@@ -471,6 +471,9 @@ int weir_server_ask(struct weir_server *s, const struct weir_request *request,
 }
 
 static int do_statement(struct weir_server *s, bool slow, struct weir_error *err,
+			const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
+static int do_statement(struct weir_server *s, bool slow, struct weir_error *err,
 			const char *format, va_list args)
 {
 	WEIR_AUTO_FREE char *sql = NULL;
