@@ -130,16 +130,24 @@ def numbers_given_out(node):
     return seq - 1
 
 
-def account(node, hub):
-    """How many records are lost; every other one is there once."""
-    time.sleep(0.3)  # the batch that is being filled
+def look(node, hub):
     await_all(node)
     given = numbers_given_out(node)
     flows = hub.all("/v1/flows")
     seqs = [f["seq"] for f in flows if f.get("lostAt") != "spool"]
-    gaps = hub.all("/v1/gaps")
-    lost = sum(g.get("lost", 0) for g in gaps if g.get("lostAt") == "spool")
-    unknown = [g for g in gaps if g.get("lostAt") == "spool" and not g.get("lost")]
+    gaps = [g for g in hub.all("/v1/gaps") if g.get("lostAt") == "spool"]
+    return given, seqs, sum(g.get("lost", 0) for g in gaps), [g for g in gaps if not g.get("lost")]
+
+
+def account(node, hub):
+    """How many records are lost; every other one is there once. weird may still be reading what
+    its kernel saw: numbers are given out until it has."""
+    end = time.monotonic() + 60
+    time.sleep(0.3)  # the batch that is being filled
+    given, seqs, lost, unknown = look(node, hub)
+    while len(seqs) + lost != given and time.monotonic() < end:
+        time.sleep(0.5)
+        given, seqs, lost, unknown = look(node, hub)
     print(f"  {given} numbers: {len(seqs)} stored, {lost} lost", flush=True)
     assert len(seqs) == len(set(seqs)), f"{len(seqs) - len(set(seqs))} are there twice"
     assert not unknown, f"gaps of unknown size: {unknown}"
