@@ -24,6 +24,7 @@ wanted='./etc/weir/weird.yaml
 ./usr/sbin/weir-hub
 ./usr/sbin/weird
 ./usr/share/bash-completion/completions/weirctl
+./usr/share/man/man5/access.yaml.5.gz
 ./usr/share/man/man5/hub.yaml.5.gz
 ./usr/share/man/man5/weird.yaml.5.gz
 ./usr/share/man/man8/weir-hub.8.gz

@@ -89,8 +89,8 @@ static void test_broken(void **state)
 {
 	static const char *const texts[] = { "", "x", "boot b1\nseq -1\n",
 					     "boot b1\nseq 0\nbatch 0\nend open\n",
-					     "weirseq1b1 and then some more, up to its length ...."
-					     "............" };
+					     ("weirseq1b1 and then some more, up to its length ...."
+					      "............") };
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
 		write_text(texts[i]);

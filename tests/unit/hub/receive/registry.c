@@ -196,8 +196,8 @@ static void test_broken_file(void **state)
 		"{\"nodes\":[]}",
 		"{\"nodes\":[{}],\"tokens\":[]}",
 		"{\"nodes\":[],\"tokens\":[{\"sha256\":\"x\"}]}",
-		"{\"nodes\":[{\"cluster\":\"c\",\"node\":\"n\",\"key\":\"short\",\"boot\":\"\","
-		"\"enrolled\":1,\"revoked\":0}],\"tokens\":[]}"
+		("{\"nodes\":[{\"cluster\":\"c\",\"node\":\"n\",\"key\":\"short\",\"boot\":\"\","
+		 "\"enrolled\":1,\"revoked\":0}],\"tokens\":[]}"),
 	};
 	struct weir_registry_config config = { .state_dir = dir };
 	char path[128];

@@ -481,6 +481,9 @@ static const char *today(void)
 }
 
 static void do_sql(const char *database, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void do_sql(const char *database, const char *format, ...)
 {
 	WEIR_CLEANUP(weir_server_free) struct weir_server *to = NULL;
 	struct weir_error err = { "" };
