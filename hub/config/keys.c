@@ -57,7 +57,7 @@ static const struct weir_config_key keys[] = {
 	    "of all files; the oldest go first; 0: no bound", .min = 0, .max = 1024 * TIB),
 	KEY("store.partition", DURATION, store.partition_ms, "1h",
 	    "what one file holds: retention deletes whole files", .min = 1 * MINUTES, .max = 24 * HOURS),
-	KEY("join.window", DURATION, join.window_ms, "2s",
+	KEY("join.window", DURATION, join.window_ms, "5s",
 	    "how long a record waits for that of the other end's node", .min = 0, .max = 5 * MINUTES),
 	KEY("join.commit", DURATION, join.commit_ms, "500ms",
 	    "what came within so long is made durable together", .min = 1, .max = 10 * SECONDS),

@@ -17,7 +17,7 @@
 #include "weir/wire.h"
 
 #define COMMIT_MS   500
-#define JOIN_MS	    2000
+#define JOIN_MS	    5000
 #define WAITING_MAX (1u << 20)
 #define DRIFT_NS    1000000	  /* a node's clock may fall back so much from batch to batch */
 #define BEHIND_NS   30000000000ll /* and so much in all: what is more is taken for delay */

@@ -4,7 +4,7 @@
  * From a node's batch to stored flows: joins the records that two nodes made of
  * one connection, hands rows to the store in blocks and flows to the live streams at
  * once. What is not stored yet lies in memory only: a node keeps it in its spool until it is
- * acknowledged, about two seconds.
+ * acknowledged, for some seconds.
  *
  * Called by the thread that receives; a thread of its own stores.
  */
@@ -21,7 +21,7 @@ struct weir_store;
 struct weir_ingest_config {
 	struct weir_store *store;
 	unsigned commit_ms; /* what came within so long is stored together (500) */
-	unsigned join_ms;   /* how long past a record's time its other half may still come (2000) */
+	unsigned join_ms;   /* how long past a record's time its other half may still come (5000) */
 	uint32_t max_waiting; /* records that wait for their other half, at most */
 	/* From ingest's own thread: all of this node's boot below seq is stored for good. */
 	void (*stored)(void *data, const char *cluster, const char *node, const char *boot,
