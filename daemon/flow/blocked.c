@@ -19,7 +19,8 @@
 
 struct item {
 	struct weir_ending ending;
-	uint64_t due; /* ms: released, to be looked at then; LET_GO; 0: blocked */
+	uint64_t due;	   /* ms: released, to be looked at then; LET_GO; 0: blocked */
+	uint64_t released; /* when it was last let through */
 };
 
 struct weir_blocked {
@@ -83,7 +84,9 @@ static int release_chosen(struct weir_blocked *b, uint64_t now_ms, struct weir_e
 	if (b->n_chosen)
 		r = weir_backend_release(b->d->backend, b->batch, b->n_chosen, err);
 	for (size_t i = 0; i < b->n_chosen && r == 0; i++)
-		b->items[b->chosen[i]].due = now_ms + WEIR_BLOCKED_GRACE_MS;
+		b->items[b->chosen[i]].released = now_ms;
+	for (size_t i = 0; i < b->n_chosen && r == 0; i++)
+		b->items[b->chosen[i]].due = now_ms + WEIR_BLOCKED_LOOK_MS;
 	return r;
 }
 
@@ -124,7 +127,7 @@ static void choose_due(struct weir_blocked *b, uint64_t now_ms)
 }
 
 /* Leaves those chosen that the kernel still blocks. */
-static int ask_chosen(struct weir_blocked *b, struct weir_error *err)
+static int ask_chosen(struct weir_blocked *b, uint64_t now_ms, struct weir_error *err)
 {
 	size_t kept = 0;
 	int r = 0;
@@ -135,8 +138,10 @@ static int ask_chosen(struct weir_blocked *b, struct weir_error *err)
 		r = weir_backend_still_blocked(b->d->backend, &item->ending, err);
 		if (r > 0)
 			b->chosen[kept++] = b->chosen[i];
-		else if (r == 0)
+		else if (r == 0 && now_ms >= item->released + WEIR_BLOCKED_GRACE_MS)
 			item->due = LET_GO;
+		else if (r == 0)
+			item->due = item->released + WEIR_BLOCKED_GRACE_MS;
 	}
 	b->n_chosen = kept;
 	return r < 0 ? r : 0;
@@ -159,7 +164,7 @@ int weir_blocked_look_again(struct weir_blocked *b, uint64_t now_ms, struct weir
 	int r;
 
 	choose_due(b, now_ms);
-	r = ask_chosen(b, err);
+	r = ask_chosen(b, now_ms, err);
 	if (r == 0)
 		r = release_chosen(b, now_ms, err);
 	forget_let_go(b);

@@ -15,6 +15,7 @@ struct weird;
 struct weir_blocked;
 
 #define WEIR_BLOCKED_GRACE_MS 1000u /* no packet is under way for that long */
+#define WEIR_BLOCKED_LOOK_MS  100u  /* it is looked at so soon: a packet mostly shows at once */
 
 /* The backend and the world of d are those at the time of each call. */
 int weir_blocked_new(struct weird *d, struct weir_blocked **ret);
